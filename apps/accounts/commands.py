@@ -1,0 +1,63 @@
+"""The door of every command: who acts, JSON or text, a refusal in words and its exit code."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext, gettext_lazy
+
+from apps.accounts.actors import Actor, command_actor
+from future_skills.errors import FutureSkillsError
+
+DONE, REFUSED, WRONG_USAGE, WAITING = 0, 1, 2, 3
+"""Exit codes (design decision 12): done; refused or failed; wrong usage; inconclusive, waiting, or alert."""
+
+
+class ActingCommand(BaseCommand):
+    """A command that one named actor runs.
+
+    Subclasses write ``act(actor, **options)``, print for people with ``self.say`` and give their JSON document to
+    ``self.answer``; with ``--json`` that document is all there is on stdout.
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add ``--as`` and ``--json``."""
+        parser.add_argument(
+            "--as", dest="declared_actor", metavar="USERNAME", help=str(gettext_lazy("who acts (default: you)"))
+        )
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help=str(gettext_lazy("one JSON document on stdout"))
+        )
+
+    def handle(self, *args: Any, declared_actor: str | None, as_json: bool, **options: Any) -> None:
+        """Run ``act``, and turn a refusal into its message and exit code."""
+        del args
+        self.as_json = as_json
+        try:
+            code = self.act(command_actor(declared_actor), **options)
+        except FutureSkillsError as error:
+            if as_json:
+                self.answer({"error": refusal(error)})
+            raise CommandError(error.explain(gettext), returncode=REFUSED) from error
+        if code:
+            sys.exit(code)
+
+    def act(self, actor: Actor, **options: Any) -> int | None:
+        """Do the work; return an exit code other than 0, or None."""
+        raise NotImplementedError
+
+    def say(self, text: str = "") -> None:
+        """Print a line for people; silent with ``--json``."""
+        if not self.as_json:
+            self.stdout.write(text)
+
+    def answer(self, document: Any) -> None:
+        """Print the JSON document; silent without ``--json``."""
+        if self.as_json:
+            self.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def refusal(error: FutureSkillsError) -> dict[str, Any]:
+    """The shape of a refusal, the same behind every door."""
+    return {"code": error.code, "message": error.explain(gettext), "details": error.details}

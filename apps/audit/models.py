@@ -1,0 +1,36 @@
+"""The audit log: one row per act, each sealed with the hash of the one before."""
+
+from django.db import models
+
+
+class AuditHead(models.Model):
+    """The one row that holds the end of the chain; locking it puts writers in a queue."""
+
+    sequence = models.PositiveBigIntegerField()
+    hash = models.CharField(max_length=64)
+
+
+class AuditEvent(models.Model):
+    """Who did what, when, to which object, in the transaction of the act itself.
+
+    ``hash`` = sha256 of the canonical JSON of every other field, ``previous_hash`` included, so an edit, a deletion,
+    an insertion or a reordering breaks the chain at the first row it touches (see ``services.verify_chain``).
+    """
+
+    sequence = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    actor_source = models.CharField(max_length=20)
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=60)
+    object_id = models.CharField(max_length=200)
+    details = models.JSONField()
+    previous_hash = models.CharField(max_length=64, unique=True)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["sequence"]
+        indexes = [models.Index(fields=["object_type", "object_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.actor} {self.action} {self.object_type} {self.object_id}"

@@ -1,0 +1,1 @@
+"""Datasets, training runs, model versions: the rows are the registry."""

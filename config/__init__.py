@@ -1,0 +1,1 @@
+"""Wiring: settings, addresses, doors. Never a rule, never a query."""
