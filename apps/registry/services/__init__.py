@@ -1,0 +1,1 @@
+"""The verbs: the only writers of this room."""
