@@ -76,20 +76,23 @@ class Metrics(Part):
     reasons: dict[str, str] = {}
 
 
-class Baseline(Part):
+class BaselineMetrics(Metrics):
     """A baseline on the test rows where it can answer, and the model on those same rows when they are not all."""
 
-    metrics: Metrics | None
     model_on_same_rows: Metrics | None = None
-    reason: str | None = None
 
 
 class Baselines(Part):
-    """``majority``: the commonest level of training; ``persistence``: same as today; ``rules``: see the guide."""
+    """What any version must beat, on the same rows; null where it cannot be computed, and ``reasons`` says why.
 
-    majority: Baseline
-    persistence: Baseline
-    rules: Baseline
+    ``majority``: the commonest level of training; ``persistence``: same as today; ``rules``: a short readable rule set
+    over the eleven features (see the guide).
+    """
+
+    majority: BaselineMetrics | None
+    persistence: BaselineMetrics | None
+    rules: BaselineMetrics | None
+    reasons: dict[str, str] = {}
 
 
 class DatasetReference(Part):
@@ -155,7 +158,6 @@ class FileEntry(Part):
 class NumericProfile(Part):
     """One numeric feature in the training rows; quantiles at 5, 25, 50, 75 and 95 %."""
 
-    rows: int
     missing: int
     minimum: float | None
     quantiles: tuple[float, float, float, float, float] | None
@@ -167,7 +169,6 @@ class NumericProfile(Part):
 class CategoricalProfile(Part):
     """One categorical feature in the training rows: its commonest values and their counts."""
 
-    rows: int
     missing: int
     distinct: int
     top: tuple[tuple[str, int], ...]
@@ -258,7 +259,7 @@ def manifest_schema() -> dict[str, Any]:
     }
 
 
-def _indented(value: Any, indent: int = 0, width: int = 150) -> str:
+def _indented(value: Any, indent: int = 0, width: int = 240) -> str:
     """JSON of ``value``, one line where it fits in ``width`` characters, else one line per item."""
     flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if not isinstance(value, dict | list) or not value or len(flat) + indent <= width and indent > 0:

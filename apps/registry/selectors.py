@@ -1,7 +1,18 @@
 """Reads that cross tables. Never a write."""
 
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import OrderBy
+from django.db.models.functions import Length
+
 from apps.registry.models import ModelVersion
 from future_skills.errors import VersionNotFoundError
+from future_skills.manifest import VERSION_NAME_PATTERN
 
 
 def find_version(name: str) -> ModelVersion:
@@ -10,8 +21,203 @@ def find_version(name: str) -> ModelVersion:
     Raises:
         VersionNotFoundError: there is none; the message lists the newest ones.
     """
-    version = ModelVersion.objects.select_related("dataset", "parent", "retraction").filter(name=name).first()
+    version = None
+    if re.fullmatch(VERSION_NAME_PATTERN, name):
+        version = (
+            ModelVersion.objects.select_related("dataset", "parent", "retraction").filter(name=name).first()
+        )
     if version is None:
         newest = ModelVersion.objects.order_by("-id").values_list("name", flat=True)[:20]
         raise VersionNotFoundError(version=name[:80], known=", ".join(newest) or "—")
     return version
+
+
+# --- The table of versions ------------------------------------------------------------------------
+PAGE_SIZE: Final = 50
+
+SORTS: Final[Mapping[str, tuple[Any, ...]]] = {
+    "version": (Length("name"), F("name")),
+    "date": (F("trained_at"),),
+    "dataset": (F("dataset__name"),),
+    "rows": (F("dataset__rows"),),
+    "accuracy": (F("accuracy"),),
+    "f1_weighted": (F("f1_weighted"),),
+    "f1_macro": (F("f1_macro"),),
+}
+"""What the table can be sorted by: columns of rows, so that ten thousand versions stay fast."""
+
+DEFAULT_SORT: Final = "-date"
+
+_COLUMNS: Final = {
+    "name": "name",
+    "trained_at": "trained_at",
+    "accuracy": "accuracy",
+    "f1_weighted": "f1_weighted",
+    "f1_macro": "f1_macro",
+    "retracted_at": "retraction__created_at",
+    "dataset": "manifest__dataset__name",
+    "rows": "manifest__dataset__rows",
+    "persistence_f1_macro": "manifest__baselines__persistence__f1_macro",
+    "lift": "manifest__metrics__emergence__lift",
+    "precision_at_200": "manifest__metrics__emergence__precision_at_200",
+    "test_dataset": "manifest__dataset__sha256",
+    "test_kind": "manifest__split__kind",
+    "test_period": "manifest__split__test_period",
+    "test_rows": "manifest__split__test_rows",
+    "test_seed": "manifest__split__random_state",
+}
+"""Field of ``VersionRow`` -> column, or key inside the manifest: the manifest itself stays in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRows:
+    """Which rows a version was tested on. Equal values: the same rows."""
+
+    __test__ = False
+
+    dataset: str
+    kind: str
+    period: str | None
+    rows: int
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version as a line of the table. Metrics that could not be computed are None."""
+
+    name: str
+    trained_at: datetime
+    dataset: str
+    rows: int
+    accuracy: float
+    f1_weighted: float
+    f1_macro: float
+    persistence_f1_macro: float | None
+    lift: float | None
+    precision_at_200: float | None
+    retracted: bool
+    test: TestRows
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """One page of the table.
+
+    Attributes:
+        rows: the versions, in the order asked.
+        total: how many versions the filter keeps.
+        page: the page shown, from 1; the last one where a page beyond it was asked.
+        pages: how many pages there are, at least 1.
+    """
+
+    rows: tuple[VersionRow, ...]
+    total: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySummary:
+    """What the table says in its first line.
+
+    Attributes:
+        total: versions registered, retracted ones included.
+        newest: the version trained last.
+        best: among versions not retracted and tested on the same rows as the newest, the one of best macro F1.
+    """
+
+    total: int
+    newest: VersionRow | None
+    best: VersionRow | None
+
+
+def versions_page(*, text: str, sort: str, page: int) -> VersionsPage:
+    """A page of the versions whose name, dataset or author contains ``text``.
+
+    ``sort`` is a key of ``SORTS``, with "-" before it for descending.
+    """
+    found = _matching(text)
+    total = found.count()
+    pages = max(1, -(-total // PAGE_SIZE))
+    page = min(page, pages)
+    start = (page - 1) * PAGE_SIZE
+    keys = list(found.order_by(*_ordering(sort)).values_list("pk", flat=True)[start : start + PAGE_SIZE])
+    rows = {
+        row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", *_COLUMNS.values())
+    }
+    return VersionsPage(tuple(_version_row(rows[key]) for key in keys), total, page, pages)
+
+
+def all_versions(*, text: str, sort: str) -> Iterator[VersionRow]:
+    """Every version the filter keeps, in the order asked, read as they are consumed."""
+    found = _matching(text).order_by(*_ordering(sort)).values(*_COLUMNS.values())
+    return (_version_row(row) for row in found.iterator(chunk_size=500))
+
+
+def registry_summary() -> RegistrySummary:
+    """How many versions there are, the newest, and the best on the newest one's test rows."""
+    newest_first = ModelVersion.objects.order_by("-trained_at", "-id")
+    head = newest_first.values("dataset_id", *_COLUMNS.values()).first()
+    if head is None:
+        return RegistrySummary(0, None, None)
+    newest = _version_row(head)
+    peers = ModelVersion.objects.filter(dataset_id=head["dataset_id"], retraction=None)
+    leaders = _rows(peers.order_by("-f1_macro", "id").values(*_COLUMNS.values())[:20])
+    best = next((row for row in leaders if row.test == newest.test), None)
+    return RegistrySummary(ModelVersion.objects.count(), newest, best)
+
+
+def recent_versions(count: int = 20) -> tuple[VersionRow, ...]:
+    """The versions trained last, oldest first."""
+    newest_first = ModelVersion.objects.order_by("-trained_at", "-id")
+    return tuple(reversed(_rows(newest_first.values(*_COLUMNS.values())[:count])))
+
+
+def version_names(count: int = 200) -> list[str]:
+    """Names of the newest versions, newest first."""
+    return list(ModelVersion.objects.order_by("-trained_at", "-id").values_list("name", flat=True)[:count])
+
+
+def version_before(version: ModelVersion) -> str | None:
+    """Name of the version to compare with: its parent, else the one trained just before."""
+    if version.parent:
+        return version.parent.name
+    earlier = ModelVersion.objects.filter(trained_at__lte=version.trained_at, id__lt=version.id)
+    return earlier.order_by("-trained_at", "-id").values_list("name", flat=True).first()
+
+
+def _matching(text: str) -> QuerySet[ModelVersion]:
+    found = ModelVersion.objects.all()
+    if text:
+        found = found.filter(
+            Q(name__icontains=text) | Q(dataset__name__icontains=text) | Q(registered_by__icontains=text)
+        )
+    return found
+
+
+def _ordering(sort: str) -> list[OrderBy]:
+    """Rows without the value come last, either way; the order is total."""
+    keys = (*SORTS[sort.removeprefix("-")], F("id"))
+    if sort.startswith("-"):
+        return [key.desc(nulls_last=True) for key in keys]
+    return [key.asc(nulls_last=True) for key in keys]
+
+
+def _rows(found: Iterable[Mapping[str, Any]]) -> tuple[VersionRow, ...]:
+    return tuple(_version_row(row) for row in found)
+
+
+def _version_row(row: Mapping[str, Any]) -> VersionRow:
+    values = {field: row[column] for field, column in _COLUMNS.items()}
+    test = TestRows(
+        dataset=values.pop("test_dataset"),
+        kind=values.pop("test_kind"),
+        period=values.pop("test_period"),
+        rows=values.pop("test_rows"),
+        seed=values.pop("test_seed"),
+    )
+    if test.kind == "time":
+        test = replace(test, seed=None)
+    retracted = values.pop("retracted_at") is not None
+    return VersionRow(**values, retracted=retracted, test=test)

@@ -1,0 +1,13 @@
+"""What the header of every page shows."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+
+def header(request: HttpRequest) -> dict[str, Any]:
+    """The live version (None: none can be in production yet) and how many decisions wait for the person (None: nobody
+    is logged in).
+    """
+    del request
+    return {"live_version": None, "waiting_count": None}

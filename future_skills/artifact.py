@@ -1,0 +1,192 @@
+"""The files of a version: written once, whole or not at all, and checked before they are opened.
+
+A version is a pair, ``future_skills_model_v2.pkl`` + ``future_skills_model_v2.json`` (the manifest), with two more files
+that the manifest lists: ``….profile.json`` (the full reference profile) and ``….rows.parquet`` (which rows trained, and
+what the model said of each test row).
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import polars as pl
+
+from future_skills.errors import (
+    ArtifactExistsError,
+    ArtifactHashMismatchError,
+    ArtifactMissingError,
+    UsageError,
+    translatable,
+)
+from future_skills.files import sha256_of_bytes, written_whole
+from future_skills.manifest import FileEntry, Manifest, manifest_text, read_manifest
+
+MODEL_SUFFIX = ".pkl"
+MANIFEST_SUFFIX = ".json"
+PROFILE_SUFFIX = ".profile.json"
+ROWS_SUFFIX = ".rows.parquet"
+
+COMPRESSION = ("zlib", 3)
+"""How the model is compressed on disk; measured in docs/decisions/0004."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPaths:
+    """Where the files of a version are, from the path of its ``.pkl``."""
+
+    model: Path
+
+    @classmethod
+    def of(cls, path: Path) -> "VersionPaths":
+        """From the path of the ``.pkl`` or of the manifest.
+
+        Raises:
+            UsageError: another suffix.
+        """
+        if path.suffix not in {MODEL_SUFFIX, MANIFEST_SUFFIX}:
+            raise UsageError(translatable("{path}: a model file ends with .pkl."), path=str(path))
+        return cls(path.with_suffix(MODEL_SUFFIX))
+
+    @property
+    def manifest(self) -> Path:
+        """The ``.json``."""
+        return self.model.with_suffix(MANIFEST_SUFFIX)
+
+    def beside(self, suffix: str) -> Path:
+        """Another file of the version."""
+        return self.model.with_suffix(suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """A version whose files were checked and opened.
+
+    Attributes:
+        manifest: what it says of itself.
+        model: the fitted scikit-learn estimator.
+        paths: where it was read.
+    """
+
+    manifest: Manifest
+    model: Any
+    paths: VersionPaths
+
+    def rows(self) -> pl.DataFrame:
+        """The rows file (see ``training.rows_frame``), checked.
+
+        Raises:
+            ArtifactMissingError: it is absent.
+            ArtifactHashMismatchError: it was changed.
+        """
+        return read_rows(self.manifest, self.paths)
+
+
+def model_bytes(model: Any) -> bytes:
+    """The estimator as ``joblib.load`` reads it."""
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer, compress=COMPRESSION)
+    return buffer.getvalue()
+
+
+def file_entries(paths: VersionPaths, contents: Mapping[str, bytes]) -> tuple[FileEntry, ...]:
+    """Name, hash and size of each file; ``contents`` maps suffix -> bytes."""
+    return tuple(
+        FileEntry(name=paths.beside(suffix).name, sha256=sha256_of_bytes(content), bytes=len(content))
+        for suffix, content in contents.items()
+    )
+
+
+def require_absent(paths: VersionPaths) -> None:
+    """Refuse to write over a version.
+
+    A lone ``.pkl`` is refused too: it may be somebody's model. Hidden temporary files of a killed process are swept.
+
+    Raises:
+        ArtifactExistsError: a file of that name is there.
+    """
+    for path in (paths.manifest, paths.model, paths.beside(PROFILE_SUFFIX), paths.beside(ROWS_SUFFIX)):
+        if path.exists():
+            raise ArtifactExistsError(path=str(path))
+    if paths.model.parent.is_dir():
+        for leftover in paths.model.parent.glob(f".{paths.model.stem}.*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+
+def write_version(paths: VersionPaths, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    """Write the files, the manifest last: without it there is no version. Nothing stays behind on a failure.
+
+    Raises:
+        ArtifactExistsError: a file of that name appeared meanwhile.
+        OSError: the disk is full or read-only.
+    """
+    texts = {**contents, MANIFEST_SUFFIX: manifest_text(manifest).encode()}
+    written: list[Path] = []
+    try:
+        for suffix, content in texts.items():
+            path = paths.beside(suffix)
+            with written_whole(path, exclusive=True) as temporary:
+                temporary.write_bytes(content)
+            written.append(path)
+    except BaseException as error:  # Ctrl-C included: what was begun is taken back, and the error goes on
+        for path in written:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise ArtifactExistsError(path=str(error.filename2 or paths.model)) from error
+        raise
+
+
+def checked_bytes(path: Path, entry: FileEntry) -> bytes:
+    """Content of a file of a version, once its hash was found right.
+
+    Raises:
+        ArtifactMissingError: no such file.
+        ArtifactHashMismatchError: not the file that was written.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ArtifactMissingError(path=str(path)) from error
+    actual = sha256_of_bytes(content)
+    if actual != entry.sha256:
+        raise ArtifactHashMismatchError(path=str(path), expected=entry.sha256, actual=actual)
+    return content
+
+
+def check_files(manifest: Manifest, paths: VersionPaths) -> dict[str, bytes]:
+    """Every file of a version: name -> content, all hashes right.
+
+    Raises:
+        ArtifactMissingError: one is absent.
+        ArtifactHashMismatchError: one was changed.
+    """
+    folder = paths.model.parent
+    return {entry.name: checked_bytes(folder / entry.name, entry) for entry in manifest.files}
+
+
+def load_version(path: Path | str) -> LoadedVersion:
+    """Open a version: the hash of every file is checked first, and the very bytes that were checked are opened.
+
+    A pickle runs code when it is opened: open the versions of people you trust. The hash says that the file is the one
+    the manifest names, not who wrote both.
+
+    Args:
+        path: of the ``.pkl`` or the ``.json``.
+
+    Raises:
+        ArtifactMissingError: a file is absent.
+        ArtifactHashMismatchError: a file was changed.
+        ManifestError: the manifest cannot be read.
+    """
+    paths = VersionPaths.of(Path(path))
+    manifest = read_manifest(paths.manifest)
+    content = check_files(manifest, paths)[manifest.file(MODEL_SUFFIX).name]
+    return LoadedVersion(manifest, joblib.load(io.BytesIO(content)), paths)
+
+
+def read_rows(manifest: Manifest, paths: VersionPaths) -> pl.DataFrame:
+    """The rows file of a version, checked; see ``LoadedVersion.rows``."""
+    entry = manifest.file(ROWS_SUFFIX)
+    return pl.read_parquet(checked_bytes(paths.model.parent / entry.name, entry))

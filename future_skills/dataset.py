@@ -1,0 +1,544 @@
+"""Datasets: built from HR facts or read from a file, validated, described, split.
+
+A dataset is a table of labelled rows: ``period, label_period``, the eleven features, ``current_need_level`` (empty where
+unknown), the history features, ``future_need_level``. A data scientist's own file may lack periods and history.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from future_skills import schema
+from future_skills.errors import (
+    DataFileError,
+    Defect,
+    InvalidValuesError,
+    MissingColumnsError,
+    NotEnoughDataError,
+    UsageError,
+    translatable,
+)
+from future_skills.files import sha256_of_bytes, written_whole
+from future_skills.history import HISTORY_FEATURES, history_features
+from future_skills.labels import label_rows, level_now
+from future_skills.manifest import SplitKind
+from future_skills.periods import add_months
+
+HISTORY_COLUMNS = (schema.CURRENT_LEVEL, *HISTORY_FEATURES)
+"""What the history feature set adds to the eleven features."""
+
+DATASET_COLUMNS = (
+    schema.PERIOD,
+    schema.LABEL_PERIOD,
+    *schema.BASE_FEATURES,
+    *HISTORY_COLUMNS,
+    schema.LABEL,
+)
+"""Columns of an exported dataset, in order."""
+
+TEST_SHARE = 0.2
+"""Share of the rows kept for the test where the split is not by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A validated dataset.
+
+    Attributes:
+        frame: the rows; text columns as String, numbers as Float64; ``period`` and ``label_period`` null where the file
+            has none; ``current_need_level`` and the history columns are there when they are known.
+        name: file name.
+        sha256: of the file's bytes.
+        period_column: the file's own name of ``period``.
+        label_period_column: the file's own name of ``label_period``.
+    """
+
+    frame: pl.DataFrame
+    name: str
+    sha256: str
+    period_column: str = schema.PERIOD
+    label_period_column: str = schema.LABEL_PERIOD
+
+    @property
+    def has_periods(self) -> bool:
+        """Whether every row says its period and its label period."""
+        return self.frame[schema.PERIOD].null_count() == 0 and self.frame[schema.LABEL_PERIOD].null_count() == 0
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """Periods of the rows, in order; empty where the file has none."""
+        return tuple(self.frame[schema.PERIOD].drop_nulls().unique().sort())
+
+    @property
+    def levels(self) -> npt.NDArray[np.str_]:
+        """The labels, shape (rows,)."""
+        return self.frame[schema.LABEL].to_numpy().astype(str)
+
+
+# --- Built from HR facts ----------------------------------------------------------------------------------------------
+
+
+def build_dataset(
+    snapshots: pl.DataFrame, *, horizon_months: int = 12, tolerance_months: int = 12, as_of: str | None = None
+) -> pl.DataFrame:
+    """Labelled rows of the HR facts, with their history.
+
+    Args:
+        snapshots: ``schema.SNAPSHOT_COLUMNS``.
+        horizon_months: see ``labels.label_rows``.
+        tolerance_months: see ``labels.label_rows``.
+        as_of: use only what was known at that period (YYYY-MM), bounds included.
+
+    Returns:
+        ``DATASET_COLUMNS``, sorted by period, role and skill: same facts, same bytes.
+
+    Raises:
+        NotEnoughDataError: no row has a label yet; says from when on there will be.
+    """
+    if as_of is not None:
+        snapshots = snapshots.filter(pl.col(schema.PERIOD) <= as_of)
+    if snapshots.is_empty():
+        raise NotEnoughDataError(
+            translatable("There are no HR facts to make a dataset of."),
+            hint=translatable("Import them with “manage.py import_snapshots FILE”."),
+        )
+    labelled = label_rows(snapshots, horizon_months=horizon_months, tolerance_months=tolerance_months)
+    if labelled.is_empty():
+        first = str(snapshots[schema.PERIOD].min())
+        raise NotEnoughDataError(
+            translatable(
+                "No row has a label yet: the facts go from {first} to {last}, and a label is a need observed {horizon} to "
+                "{latest} months later."
+            ),
+            hint=translatable(
+                "Import the needs observed at {first_label} or later: a dataset can be exported from then on, and a model "
+                "tested on a later period can be trained from {first_test} on."
+            ),
+            first=first,
+            last=str(snapshots[schema.PERIOD].max()),
+            horizon=horizon_months,
+            latest=horizon_months + tolerance_months,
+            first_label=add_months(first, horizon_months),
+            first_test=add_months(first, 2 * horizon_months),
+        )
+    with_history = with_history_features(labelled, snapshots)
+    return with_history.select(DATASET_COLUMNS).sort(schema.SNAPSHOT_KEY)
+
+
+def with_history_features(rows: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
+    """Add ``HISTORY_COLUMNS`` to ``rows``, each from the facts known at the row's own period."""
+    parts = [
+        history_features(snapshots, period=period).with_columns(pl.lit(period).alias(schema.PERIOD))
+        for period in rows[schema.PERIOD].unique().sort()
+    ]
+    return rows.drop(HISTORY_COLUMNS, strict=False).join(
+        pl.concat(parts), on=list(schema.SNAPSHOT_KEY), how="left", maintain_order="left"
+    )
+
+
+def write_dataset(frame: pl.DataFrame, path: Path) -> None:
+    """Write a dataset as CSV or Parquet, by the suffix; whole or not at all.
+
+    Raises:
+        UsageError: another suffix.
+    """
+    require_suffix(path, (".csv", ".parquet"))
+    with written_whole(path) as temporary:
+        if path.suffix == ".csv":
+            frame.write_csv(temporary)
+        else:
+            frame.write_parquet(temporary, compression="zstd", statistics=False)
+
+
+def require_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse a file name that says another format.
+
+    Raises:
+        UsageError: names the suffixes that are accepted.
+    """
+    if not path.name.lower().endswith(suffixes):
+        raise UsageError(
+            translatable("{path}: unknown file format; the name must end with {suffixes}."),
+            path=str(path),
+            suffixes=", ".join(suffixes),
+        )
+
+
+# --- Read from a file -------------------------------------------------------------------------------------------------
+
+
+def read_dataset(
+    path: Path, *, period_column: str = schema.PERIOD, label_period_column: str = schema.LABEL_PERIOD
+) -> Dataset:
+    """Read and validate a dataset, exported or a data scientist's own (CSV, CSV.gz or Parquet).
+
+    The file needs the eleven features and ``future_need_level``; columns the product does not know are left out.
+    Where it does not say the level now, it is derived from the labels of earlier rows (``labels.level_now``).
+
+    Raises:
+        DataFileError: the file is absent, empty or not readable.
+        MissingColumnsError: columns are missing.
+        InvalidValuesError: cells cannot be understood; each with its line, column and value.
+    """
+    require_suffix(path, (".csv", ".csv.gz", ".parquet"))
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataFileError(
+            translatable("{path}: no such file."),
+            hint=translatable("Make it with “manage.py export_future_skills_dataset”."),
+            path=str(path),
+        ) from error
+    except OSError as error:
+        raise DataFileError(translatable("{path}: cannot be read ({problem})."), path=str(path), problem=str(error)) from error
+    raw = _parse(content, path)
+    raw = _renamed(raw, {period_column: schema.PERIOD, label_period_column: schema.LABEL_PERIOD}, path)
+    frame = _validated(raw, path)
+    if schema.CURRENT_LEVEL not in frame.columns:
+        frame = level_now(frame)
+    return Dataset(frame, path.name, sha256_of_bytes(content), period_column, label_period_column)
+
+
+def _parse(content: bytes, path: Path) -> pl.DataFrame:
+    """Cells of the file: text for CSV, typed columns for Parquet."""
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(content)
+        text = gzip.decompress(content) if path.suffix == ".gz" else content
+        return pl.read_csv(text, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+        problem = str(error).splitlines()[0][:200]
+        raise DataFileError(translatable("{path}: cannot be read ({problem})."), path=str(path), problem=problem) from error
+
+
+def _renamed(raw: pl.DataFrame, names: Mapping[str, str], path: Path) -> pl.DataFrame:
+    """Give the file's own period columns the product's names."""
+    for theirs, ours in names.items():
+        if theirs == ours:
+            continue
+        if theirs not in raw.columns:
+            raise MissingColumnsError(path=str(path), columns=theirs, found=", ".join(raw.columns))
+        raw = raw.drop(ours, strict=False).rename({theirs: ours})
+    return raw
+
+
+def _validated(raw: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The rows with their types, or every cell that cannot be understood."""
+    required = (*schema.BASE_FEATURES, schema.LABEL)
+    missing = [column for column in required if column not in raw.columns]
+    if missing:
+        raise MissingColumnsError(path=str(path), columns=", ".join(missing), found=", ".join(raw.columns))
+    if raw.is_empty():
+        raise DataFileError(translatable("{path}: there is no row."), path=str(path))
+    optional = [c for c in (schema.PERIOD, schema.LABEL_PERIOD, *HISTORY_COLUMNS) if c in raw.columns]
+    raw = raw.select(*optional, *required)
+    lines = _Lines(raw, header_lines=0 if path.suffix == ".parquet" else 1)
+    columns, defects = [], _Defects(lines)
+    for name in raw.columns:
+        columns.append(_column(raw[name], defects))
+    frame = pl.DataFrame(columns)
+    for name in (schema.PERIOD, schema.LABEL_PERIOD):
+        if name not in frame.columns:
+            frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
+    _check_periods(frame, defects)
+    defects.raise_if_any(path)
+    return frame
+
+
+def _column(values: pl.Series, defects: "_Defects") -> pl.Series:
+    """One column with its type; what cannot be understood goes to ``defects``."""
+    name = values.name
+    if name in {*schema.CATEGORICAL_FEATURES, schema.PERIOD, schema.LABEL_PERIOD}:
+        text = values.cast(pl.String).str.strip_chars()
+        empty = text.is_null() | (text == "")
+        if name in {schema.ROLE, schema.SKILL, schema.PERIOD, schema.LABEL_PERIOD}:
+            defects.add(values, empty, translatable("this cell may not be empty"))
+        return text.set(empty, None)
+    if name in {schema.CURRENT_LEVEL, schema.LABEL}:
+        text = values.cast(pl.String).str.strip_chars()
+        empty = text.is_null() | (text == "")
+        if name == schema.LABEL:
+            defects.add(values, empty, translatable("a row without a label teaches nothing: remove it"))
+        unknown = ~empty & ~text.is_in(list(schema.LEVELS))
+        defects.add(values, unknown, translatable("not a need level; the levels are LOW, MEDIUM and HIGH"))
+        return text.set(empty, None)
+    return _number(values, defects)
+
+
+def _number(values: pl.Series, defects: "_Defects") -> pl.Series:
+    """A numeric column as Float64, null where the cell is empty."""
+    if values.dtype == pl.String:
+        values_text = values.str.strip_chars()
+        values_text = values_text.set(values_text == "", None)
+        numbers = values_text.cast(pl.Float64, strict=False)
+        defects.add(values, numbers.is_null() & values_text.is_not_null(), translatable("not a number (write 0.82)"))
+    elif values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.Null):
+        numbers = values.cast(pl.Float64)
+    else:
+        numbers = pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
+        defects.add(values, values.is_not_null(), translatable("not a number (write 0.82)"))
+    infinite = numbers.is_not_null() & ~numbers.is_finite().fill_null(value=True)
+    defects.add(values, infinite, translatable("not a finite number; leave the cell empty when the value is missing"))
+    return numbers
+
+
+def _check_periods(frame: pl.DataFrame, defects: "_Defects") -> None:
+    """Periods must be written as periods, labels lie later, and a pair stand once in a period."""
+    pattern = r"^[12][0-9]{3}(-(0[1-9]|1[0-2]))?$"
+    for name in (schema.PERIOD, schema.LABEL_PERIOD):
+        wrong = frame[name].is_not_null() & ~frame[name].str.contains(pattern).fill_null(value=True)
+        defects.add(frame[name], wrong, translatable("not a period: write YYYY-MM or YYYY"))
+    later = (frame[schema.LABEL_PERIOD] > frame[schema.PERIOD]).fill_null(value=True)
+    defects.add(frame[schema.LABEL_PERIOD], ~later, translatable("a label lies later than its row's period"))
+    if frame[schema.PERIOD].null_count() < len(frame):
+        again = frame.select(~pl.struct(schema.SNAPSHOT_KEY).is_first_distinct()).to_series()
+        defects.add(frame[schema.SKILL], again, translatable("this pair stands already in an earlier line for this period"))
+
+
+class _Lines:
+    """Line of each row in the file, cells of several lines counted."""
+
+    def __init__(self, raw: pl.DataFrame, *, header_lines: int) -> None:
+        self._raw = raw
+        self._header_lines = header_lines
+
+    def of(self, row: int) -> int:
+        before = self._raw.head(row).select(pl.col(pl.String).str.count_matches("\n").sum()) if self._header_lines else None
+        breaks = sum(value or 0 for value in before.row(0)) if before is not None and before.width else 0
+        return row + 1 + self._header_lines + int(breaks)
+
+
+class _Defects:
+    """Collects the cells that cannot be understood; keeps the places of the first ones and counts the rest."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+        self._found: list[tuple[int, str, str, str]] = []
+        self._count = 0
+
+    def add(self, values: pl.Series, wrong: pl.Series, reason: str) -> None:
+        rows = wrong.fill_null(value=False).arg_true()
+        self._count += len(rows)
+        for row in rows.head(InvalidValuesError.shown).to_list():
+            value = values[row]
+            self._found.append((row, values.name, "" if value is None else str(value)[:80], reason))
+
+    def raise_if_any(self, path: Path) -> None:
+        if not self._count:
+            return
+        first = sorted(self._found)[: InvalidValuesError.shown]
+        defects = [Defect(self._lines.of(row), column, value, reason) for row, column, value, reason in first]
+        raise InvalidValuesError(path=str(path), count=self._count, defects=defects)
+
+
+# --- Described --------------------------------------------------------------------------------------------------------
+
+
+def dataset_card(frame: pl.DataFrame, *, source: str, label_rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dataset holds, in JSON: rows, periods, classes by period, features, missing values, coverage.
+
+    Args:
+        frame: the rows of a dataset.
+        source: where the facts come from, in words.
+        label_rule: how labels were made (``rule`` in words, horizon, tolerance, as_of).
+    """
+    by_period = frame.group_by(schema.PERIOD, schema.LABEL).len().sort(schema.PERIOD, schema.LABEL)
+    classes: dict[str, dict[str, int]] = {}
+    for period, level, count in by_period.iter_rows():
+        classes.setdefault(period or "—", dict.fromkeys(schema.LEVELS, 0))[level] = count
+    departments = frame.group_by(schema.DEPARTMENT).agg(
+        rows=pl.len(), roles=pl.col(schema.ROLE).n_unique(), skills=pl.col(schema.SKILL).n_unique()
+    )
+    return {
+        "rows": len(frame),
+        "periods": sorted(p for p in frame[schema.PERIOD].unique() if p is not None),
+        "label_periods": sorted(p for p in frame[schema.LABEL_PERIOD].unique() if p is not None),
+        "roles": frame[schema.ROLE].n_unique(),
+        "skills": frame[schema.SKILL].n_unique(),
+        "class_distribution": class_distribution(frame),
+        "class_distribution_by_period": classes,
+        "current_level_known": int(frame[schema.CURRENT_LEVEL].is_not_null().sum()),
+        "labels": dict(label_rule),
+        "source": source,
+        "features": {name: _summary(frame[name]) for name in frame.columns if name not in _NOT_FEATURES},
+        "coverage_by_department": departments.sort(schema.DEPARTMENT).to_dicts(),
+        "notes": _card_notes(frame),
+    }
+
+
+_NOT_FEATURES = {schema.PERIOD, schema.LABEL_PERIOD, schema.LABEL}
+
+
+def class_distribution(frame: pl.DataFrame) -> dict[str, int]:
+    """Level -> rows, in the order of the levels, zero where there is none."""
+    counts = dict(frame.group_by(schema.LABEL).len().iter_rows())
+    return {level: int(counts.get(level, 0)) for level in schema.LEVELS}
+
+
+def _summary(values: pl.Series) -> dict[str, Any]:
+    missing = values.null_count()
+    if values.dtype == pl.String:
+        top = values.drop_nulls().value_counts(sort=True).sort(["count", values.name], descending=[True, False]).head(5)
+        return {"missing": missing, "distinct": values.drop_nulls().n_unique(), "top": [list(row) for row in top.iter_rows()]}
+    known = values.drop_nulls()
+    if known.is_empty():
+        return {"missing": missing, "minimum": None, "median": None, "maximum": None, "mean": None}
+    return {
+        "missing": missing,
+        "minimum": known.min(),
+        "median": known.median(),
+        "maximum": known.max(),
+        "mean": round(float(np.mean(known.to_numpy())), 6),
+    }
+
+
+def _card_notes(frame: pl.DataFrame) -> list[str]:
+    """What a careful reader must know before trusting the figures."""
+    notes = []
+    several = frame.group_by(schema.ROLE).agg(
+        periods=pl.col(schema.PERIOD).n_unique(), salaries=pl.col("avg_salary_k").n_unique()
+    ).filter(pl.col("periods") > 1)
+    if len(several) and int(several["salaries"].max()) == 1:  # type: ignore[arg-type]
+        notes.append(
+            "avg_salary_k has one value per role over all periods: if it was measured after a row's period, it is "
+            "look-ahead (true of the O*NET example, whose wages are of May 2025)."
+        )
+    return notes
+
+
+# --- Split ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RowSplit:
+    """Which rows train and which test.
+
+    Attributes:
+        kind: ``time``, ``stratified`` or ``group``.
+        train: boolean mask, shape (rows,).
+        test: boolean mask, shape (rows,); rows in neither may exist (their label came too late to train).
+        test_period: period of the test rows, None where the split is not by time.
+        note: what a reader must know, in words.
+    """
+
+    kind: SplitKind
+    train: npt.NDArray[np.bool_]
+    test: npt.NDArray[np.bool_]
+    test_period: str | None
+    note: str
+
+
+def split_rows(
+    dataset: Dataset, *, kind: SplitKind | None = None, test_period: str | None = None, random_state: int = 42
+) -> RowSplit:
+    """Divide rows into training and test.
+
+    ``time`` (the default where rows have periods): test = the rows of ``test_period`` (default: the latest labelled
+    period); a row trains only if its label period is not after it. ``stratified`` (the default otherwise): 20 % at
+    random, classes in proportion. ``group``: 20 % of the roles, whole.
+
+    Raises:
+        UsageError: the combination makes no sense, or the test period is not in the data.
+        NotEnoughDataError: no row, or one class only, is left to train or to test.
+    """
+    chosen: SplitKind = kind or ("time" if dataset.has_periods else "stratified")
+    if chosen == "time":
+        result = _split_by_time(dataset, test_period)
+    elif test_period is not None:
+        raise UsageError(translatable("--test-period goes with --split time."))
+    else:
+        result = _split_at_random(dataset, chosen, random_state)
+    _check_split(dataset, result)
+    return result
+
+
+def _split_by_time(dataset: Dataset, test_period: str | None) -> RowSplit:
+    if not dataset.has_periods:
+        raise UsageError(
+            translatable("{name} does not say the period and the label period of every row, which a split by time needs."),
+            hint=translatable("Name them with --period-column and --label-period-column, or use --split stratified."),
+            name=dataset.name,
+        )
+    tested = test_period or dataset.periods[-1]
+    if tested not in dataset.periods:
+        raise UsageError(
+            translatable("There is no labelled row of period {period}. Labelled periods: {periods}."),
+            period=tested,
+            periods=", ".join(dataset.periods),
+        )
+    period, label_period = dataset.frame[schema.PERIOD], dataset.frame[schema.LABEL_PERIOD]
+    train = ((label_period <= tested) & (period < tested)).to_numpy()
+    if not train.any():
+        raise NotEnoughDataError(
+            translatable("No row has a label known by {period}, so nothing can be trained before that test period."),
+            hint=translatable(
+                "Wait for a later observed period, or use --split stratified, which is not a test on the future."
+            ),
+            period=tested,
+        )
+    return RowSplit("time", train, (period == tested).to_numpy(), tested, "")
+
+
+def _split_at_random(dataset: Dataset, kind: SplitKind, random_state: int) -> RowSplit:
+    rows = np.arange(len(dataset.frame))
+    if kind == "group":
+        splitter = GroupShuffleSplit(n_splits=1, test_size=TEST_SHARE, random_state=random_state)
+        groups = dataset.frame[schema.ROLE].to_numpy()
+        if len(set(groups)) < 2:
+            raise NotEnoughDataError(translatable("A split by group needs at least two job roles."))
+        train_rows, test_rows = next(splitter.split(rows, groups=groups))
+        note = "Split by job role: 20 % of the roles, whole. Not a test on the future."
+    else:
+        counts = class_distribution(dataset.frame)
+        if min(count for count in counts.values() if count) < 2 or len(rows) < 10:
+            raise NotEnoughDataError(
+                translatable("A stratified split needs at least 10 rows, and 2 of each level. Rows by level: {counts}."),
+                counts=", ".join(f"{level} {count}" for level, count in counts.items()),
+            )
+        train_rows, test_rows = train_test_split(
+            rows, test_size=max(TEST_SHARE, 3 / len(rows)), stratify=dataset.levels, random_state=random_state
+        )
+        note = "Stratified split at random: 20 % of the rows. Not a test on the future."
+    train, test = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+    train[train_rows], test[test_rows] = True, True
+    return RowSplit(kind, train, test, None, note)
+
+
+def _check_split(dataset: Dataset, split: RowSplit) -> None:
+    """At least two levels must be there to train, and one row to test."""
+    levels = sorted(set(dataset.levels[split.train]))
+    if len(levels) < 2:
+        raise NotEnoughDataError(
+            translatable("The training rows hold one level only ({levels}): there is nothing to tell apart."),
+            levels=", ".join(levels) or "—",
+        )
+    if not split.test.any():
+        raise NotEnoughDataError(translatable("No row is left to test on."))
+
+
+def row_hashes(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
+    """64-bit identity of each row, shape (rows,): period, label period, role and skill (BLAKE2b).
+
+    Where rows have no period, the eleven features are part of the identity. A corrected feature does not make another
+    row: overlap between what one version trained on and another is tested on is found all the same.
+    """
+    columns: tuple[str, ...] = (schema.PERIOD, schema.LABEL_PERIOD, schema.ROLE, schema.SKILL)
+    if frame[schema.PERIOD].null_count():
+        columns = (*columns, *(name for name in schema.BASE_FEATURES if name not in columns))
+    texts = frame.select(
+        pl.concat_str([pl.col(name).cast(pl.String).fill_null("\x00") for name in columns], separator="\x1f")
+    ).to_series()
+    digest = hashlib.blake2b
+    return np.fromiter(
+        (int.from_bytes(digest(text.encode(), digest_size=8).digest(), "little") for text in texts),
+        dtype=np.uint64,
+        count=len(texts),
+    )

@@ -1,0 +1,505 @@
+"""What was known of the need for a skill in a role, up to and including one period.
+
+Everything here looks back: rows after the period asked for are dropped first, so no later fact can reach a feature. Three
+kinds of columns come out, one row per pair (role x skill) listed at the period:
+
+* the pair's own past: how often and how long ago it was in need;
+* how widely the skill is needed and how much the role needs;
+* what *neighbours* need: roles that list the same skills or need the same skills, and skills needed together.
+
+The neighbour columns average a **memory** of need (below) in which the pair itself counts with weight 1. A model that has
+seen only one period with levels cannot learn what "in need earlier, not now" is worth, for no training row has it; but it
+learns what a high neighbour average is worth, and that carries over to the pair's own memory.
+
+Memory of a pair at period t, in [0, 1]: ``sum_p w(p) HIGH_p / sum_p w(p) known_p`` over the periods p <= t, with
+``w(p) = 2 ** (-months from p to t / HALF_LIFE_MONTHS)``. ``known_p`` is 1 when the pair's level was observed, or when the
+pair was not listed although levels of its role were (not listed = not in need).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from future_skills import schema
+from future_skills.errors import DataError, MissingColumnsError, translatable
+
+HALF_LIFE_MONTHS: Final = 24.0
+"""Months after which an observed need counts for half in the memory."""
+
+NEIGHBOURS: Final = 100
+"""Most similar roles kept for each role, and skills for each skill: what bounds time and memory."""
+
+PRIOR: Final = 0.5
+"""Weight of the belief that nobody needs the skill, in the average over similar roles."""
+
+MOMENTUM_MONTHS: Final = 12
+"""Momentum is a change per this many months: per year."""
+
+DECIMALS: Final = 6
+"""Features are rounded to this many decimals: enough to rank, few enough to be the same on every machine."""
+
+HISTORY_MEANINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "months_since_first_listed": (
+            "months since the skill was first listed for the role",
+            "mois depuis la première apparition de la compétence dans le métier",
+        ),
+        "periods_in_need_before": (
+            "number of earlier periods at which the pair was in need (HIGH)",
+            "nombre de relevés antérieurs où le besoin était élevé",
+        ),
+        "months_since_last_need": (
+            "months since the pair was last in need, now included (empty: never)",
+            "mois depuis le dernier besoin élevé, présent compris (vide : jamais)",
+        ),
+        "need_memory": (
+            "share of the known periods at which the pair was in need, recent ones weighing more",
+            "part des relevés connus où le besoin était élevé, les récents pesant davantage",
+        ),
+        "previous_level_rank": (
+            "level at the last earlier period where it was known (0 low, 1 medium, 2 high)",
+            "niveau au dernier relevé antérieur connu (0 faible, 1 moyen, 2 élevé)",
+        ),
+        "roles_in_need": (
+            "number of roles that need the skill now",
+            "nombre de métiers qui ont besoin de la compétence aujourd'hui",
+        ),
+        "share_of_roles_in_need": (
+            "share of the roles listing the skill that need it now",
+            "part des métiers listant la compétence qui en ont besoin aujourd'hui",
+        ),
+        "department_roles_in_need": (
+            "number of roles of the same department that need the skill now",
+            "nombre de métiers du même département qui ont besoin de la compétence aujourd'hui",
+        ),
+        "department_share_in_need": (
+            "share of the department's roles listing the skill that need it now",
+            "part des métiers du département listant la compétence qui en ont besoin aujourd'hui",
+        ),
+        "department_need_memory": (
+            "mean memory of need for the skill over the department's roles that list it",
+            "mémoire moyenne du besoin dans les métiers du département qui listent la compétence",
+        ),
+        "share_of_roles_medium_or_high": (
+            "share of the roles listing the skill where its need is at least medium now",
+            "part des métiers listant la compétence où le besoin est au moins moyen aujourd'hui",
+        ),
+        "role_skills_in_need": (
+            "number of skills the role needs now",
+            "nombre de compétences dont le métier a besoin aujourd'hui",
+        ),
+        "role_share_in_need": (
+            "share of the role's skills that are in need now",
+            "part des compétences du métier en besoin élevé aujourd'hui",
+        ),
+        "skill_need_momentum": (
+            "change per year of the share of roles that need the skill",
+            "évolution annuelle de la part des métiers qui ont besoin de la compétence",
+        ),
+        "role_need_momentum": (
+            "change per year of the share of the role's skills in need",
+            "évolution annuelle de la part des compétences du métier en besoin élevé",
+        ),
+        "similar_listing_roles_need": (
+            "need for the skill among roles that list the same skills (rare ones weighing more)",
+            "besoin de la compétence dans les métiers qui listent les mêmes compétences (les rares pesant plus)",
+        ),
+        "similar_needing_roles_need": (
+            "need for the skill among roles that need the same skills",
+            "besoin de la compétence dans les métiers qui ont besoin des mêmes compétences",
+        ),
+        "companion_skills_need": (
+            "how often roles that need this role's needed skills also need this one",
+            "fréquence du besoin de cette compétence là où celles du métier sont déjà nécessaires",
+        ),
+        "expected_need": (
+            "need expected from the role's and the skill's overall levels of need alone",
+            "besoin attendu d'après les seuls niveaux généraux du métier et de la compétence",
+        ),
+        "similar_need_rank_in_role": (
+            "rank of the pair among the role's skills not in need, by need in similar roles (1 = first)",
+            "rang de la compétence parmi celles du métier non encore en besoin élevé, selon les métiers proches",
+        ),
+    }
+)
+"""Name of each history feature -> (meaning in English, meaning in French)."""
+
+HISTORY_FEATURES: Final[tuple[str, ...]] = tuple(HISTORY_MEANINGS)
+"""Numeric history columns, in order."""
+
+_COLUMNS: Final = (schema.PERIOD, schema.ROLE, schema.SKILL, schema.DEPARTMENT, schema.OBSERVED_LEVEL)
+_HIGH: Final = schema.LEVEL_RANK[schema.HIGH]
+_MEDIUM: Final = schema.LEVEL_RANK[schema.MEDIUM]
+_UNKNOWN: Final = -1
+
+_NAMES: Final = (schema.ROLE, schema.SKILL, schema.DEPARTMENT)
+_BLOCK: Final = 512
+"""Roles compared at a time: what bounds memory."""
+
+_Ints = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_Mask = NDArray[np.bool_]
+_Matrix = Any  # scipy has no stubs: a sparse.csr_array of float64, roles x skills
+
+
+def history_features(snapshots: pl.DataFrame, *, period: str) -> pl.DataFrame:
+    """History of every pair listed at ``period``, from rows of that period and earlier ones only.
+
+    Args:
+        snapshots: one row per period x role x skill, with at least the columns ``period`` (YYYY-MM), ``job_role_name``,
+            ``skill_name``, ``job_department`` and ``observed_need_level`` (null where unknown), in any order.
+        period: the period described, YYYY-MM.
+
+    Returns:
+        One row per pair listed at ``period``, sorted by role and skill: ``job_role_name``, ``skill_name``,
+        ``current_need_level`` (null where unknown) and the columns ``HISTORY_FEATURES`` (Float64, rounded to six decimals;
+        null where nothing is known, e.g. before any level was observed). The same rows give the same bytes, whatever
+        their order and the number of threads.
+
+    Raises:
+        MissingColumnsError: a column named above is absent.
+        DataError: two rows of the same period, role and skill.
+    """
+    past = _read_past(snapshots, period)
+    if not past.known.any():
+        return _as_frame(past, {"months_since_first_listed": _months_since_first_listed(past)})
+    memory = _memory(past)
+    return _as_frame(
+        past,
+        {
+            "months_since_first_listed": _months_since_first_listed(past),
+            **_own_history(past, memory),
+            **_need_counts(past, memory),
+            **_momentum(past),
+            **_neighbour_needs(past, memory),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Rows up to the period, sorted by role, skill and period: arrays with one entry per row.
+
+    Attributes:
+        frame: the rows themselves.
+        role: code of the role, in the order of the names.
+        skill: code of the skill, likewise.
+        department: code of the department at the row's period, likewise.
+        pair: code of role x skill, from 0 without gaps, in the order of the rows.
+        age: months from the row's period to the period described.
+        level: 0 LOW, 1 MEDIUM, 2 HIGH, -1 unknown.
+    """
+
+    frame: pl.DataFrame
+    role: _Ints
+    skill: _Ints
+    department: _Ints
+    pair: _Ints
+    age: _Ints
+    level: _Ints
+
+    @property
+    def now(self) -> _Mask:
+        """Rows of the period described."""
+        return self.age == 0
+
+    @property
+    def known(self) -> _Mask:
+        """Rows whose level is known."""
+        return self.level > _UNKNOWN
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of roles and of skills."""
+        return int(self.role.max()) + 1, int(self.skill.max()) + 1
+
+    def matrix(self, rows: _Mask, values: _Floats | None = None) -> _Matrix:
+        """Roles x skills, holding at the chosen rows their ``values`` (1 by default); no pair may be chosen twice."""
+        data = np.ones(int(rows.sum())) if values is None else values[rows]
+        return sparse.coo_array((data, (self.role[rows], self.skill[rows])), shape=self.shape).tocsr()
+
+
+def _read_past(snapshots: pl.DataFrame, period: str) -> _Past:
+    """Keep the rows up to ``period``, put them in one order, turn names into codes and periods into ages."""
+    absent = [name for name in _COLUMNS if name not in snapshots.columns]
+    if absent:
+        raise MissingColumnsError(
+            path="snapshots", columns=", ".join(absent), found=", ".join(snapshots.columns)
+        )
+    frame = (
+        snapshots.lazy()
+        .select(_COLUMNS)
+        .filter(pl.col(schema.PERIOD) <= period)
+        .sort(schema.ROLE, schema.SKILL, schema.PERIOD)
+        .with_columns(
+            *(
+                pl.col(name).rank("dense").fill_null(0).cast(pl.Int64).alias(f"{name}_code")
+                for name in _NAMES
+            ),
+            _months(pl.lit(period)).sub(_months(pl.col(schema.PERIOD))).alias("age"),
+            pl.col(schema.OBSERVED_LEVEL)
+            .replace_strict(schema.LEVEL_RANK, default=_UNKNOWN, return_dtype=pl.Int64)
+            .alias("level"),
+        )
+        .collect()
+    )
+    repeated = frame.filter(pl.struct(schema.SNAPSHOT_KEY).is_duplicated())
+    if repeated.height:
+        raise DataError(
+            translatable(
+                "{role}, {skill}, {period}: more than one snapshot of the same period, role and skill."
+            ),
+            role=repeated[0, schema.ROLE],
+            skill=repeated[0, schema.SKILL],
+            period=repeated[0, schema.PERIOD],
+        )
+    role, skill, department = (frame[f"{name}_code"].to_numpy() - 1 for name in _NAMES)
+    changes = (np.diff(role) != 0) | (np.diff(skill) != 0)
+    return _Past(
+        frame=frame,
+        role=role,
+        skill=skill,
+        department=department,
+        pair=np.concatenate([np.zeros(min(1, len(role)), dtype=np.int64), np.cumsum(changes)]),
+        age=frame["age"].to_numpy(),
+        level=frame["level"].to_numpy(),
+    )
+
+
+def _months(period: pl.Expr) -> pl.Expr:
+    """Months since year 0 of a period written YYYY-MM."""
+    return period.str.slice(0, 4).cast(pl.Int64) * 12 + period.str.slice(5, 2).cast(pl.Int64)
+
+
+def _as_frame(past: _Past, columns: Mapping[str, _Floats]) -> pl.DataFrame:
+    """One row per pair listed now; a column that is absent is unknown everywhere."""
+    keys = past.frame.filter(pl.Series(past.now)).select(
+        schema.ROLE, schema.SKILL, pl.col(schema.OBSERVED_LEVEL).alias(schema.CURRENT_LEVEL)
+    )
+    unknown = np.full(keys.height, np.nan)
+    return keys.with_columns(
+        # + 0.0 turns the -0.0 that rounding leaves into 0.0
+        pl.Series(name, np.round(columns.get(name, unknown), DECIMALS) + 0.0).fill_nan(None)
+        for name in HISTORY_FEATURES
+    )
+
+
+# --- the pair's own past ---------------------------------------------------------------------------------------------
+
+
+def _months_since_first_listed(past: _Past) -> _Floats:
+    """Months since the first row of the pair; null where that row is of the first period of all (it may be older)."""
+    oldest = np.zeros(past.pair[-1] + 1 if len(past.pair) else 0, dtype=np.int64)
+    np.maximum.at(oldest, past.pair, past.age)
+    return oldest[past.pair[past.now]].astype(np.float64)
+
+
+def _weights(age: _Ints) -> _Floats:
+    """Weight of a period in the memory: halved every ``HALF_LIFE_MONTHS``."""
+    weights: _Floats = np.exp2(-age / HALF_LIFE_MONTHS)
+    return weights
+
+
+def _memory(past: _Past) -> _Matrix:
+    """Roles x skills: memory of need, in [0, 1] (see the top of the module); absent entries are 0."""
+    observed: _Floats = np.zeros(past.shape[0])
+    for age in np.unique(past.age[past.known]):
+        observed[np.unique(past.role[past.known & (past.age == age)])] += _weights(age)
+    pairs = past.pair[-1] + 1
+    weights = _weights(past.age)
+    high = past.level == _HIGH
+    needed = np.bincount(past.pair[high], weights[high], minlength=pairs)
+    unknown = np.zeros(pairs)
+    hidden = ~past.known & np.isin(past.age, np.unique(past.age[past.known]))
+    np.add.at(unknown, past.pair[hidden], weights[hidden])
+    first = np.flatnonzero(np.diff(past.pair, prepend=-1))
+    kept = needed > 0
+    role, skill = past.role[first][kept], past.skill[first][kept]
+    known = np.maximum(observed[role] - unknown[kept], needed[kept])
+    return sparse.coo_array((needed[kept] / known, (role, skill)), shape=past.shape).tocsr()
+
+
+def _own_history(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
+    """How often, how long ago, and what before: of the pair itself."""
+    now, pairs = past.pair[past.now], past.pair[-1] + 1
+    high, before = past.level == _HIGH, past.known & (past.age > 0)
+    last_need = np.full(pairs, np.inf)
+    np.minimum.at(last_need, past.pair[high], past.age[high].astype(np.float64))
+    # rows of a pair run from the oldest to the latest: the last assignment stands
+    previous = np.full(pairs, np.nan)
+    previous[past.pair[before]] = past.level[before]
+    return {
+        "periods_in_need_before": np.bincount(past.pair[high & before], minlength=pairs)[now].astype(
+            np.float64
+        ),
+        "months_since_last_need": np.where(np.isinf(last_need), np.nan, last_need)[now],
+        "need_memory": _at_pairs(memory, past),
+        "previous_level_rank": previous[now],
+    }
+
+
+# --- how widely needed -----------------------------------------------------------------------------------------------
+
+
+def _need_counts(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
+    """Counts and shares of roles that need the skill (all, same department) and of skills the role needs, now."""
+    now = past.now
+    role, skill, level = past.role[now], past.skill[now], past.level[now]
+    high, known = level == _HIGH, level > _UNKNOWN
+    cell = past.department[now] * past.shape[1] + skill
+    remembered = _at_pairs(memory, past)
+
+    def total(codes: _Ints, amounts: NDArray[Any]) -> _Floats:
+        """Sum of the amounts over the rows of the same code, for each row."""
+        _, place = np.unique(codes, return_inverse=True)
+        return np.bincount(place, amounts.astype(np.float64))[place]
+
+    listed_by_department = total(cell, np.ones(len(cell)))
+    return {
+        "roles_in_need": total(skill, high),
+        "share_of_roles_in_need": _ratio(total(skill, high), total(skill, known)),
+        "share_of_roles_medium_or_high": _ratio(total(skill, level >= _MEDIUM), total(skill, known)),
+        "department_roles_in_need": total(cell, high),
+        "department_share_in_need": _ratio(total(cell, high), total(cell, known)),
+        "department_need_memory": total(cell, remembered) / listed_by_department,
+        "role_skills_in_need": total(role, high),
+        "role_share_in_need": _ratio(total(role, high), total(role, known)),
+    }
+
+
+def _momentum(past: _Past) -> dict[str, _Floats]:
+    """Change per year of the shares in need of the skill and of the role, since the last earlier period with levels."""
+    now, earlier = past.now & past.known, past.age[past.known & (past.age > 0)]
+    if not now.any() or not len(earlier):
+        return {}
+    months = int(earlier.min())
+    then = past.known & (past.age == months)
+    columns = {}
+    for name, codes in (("skill_need_momentum", past.skill), ("role_need_momentum", past.role)):
+        size = int(codes.max()) + 1
+        high = past.level == _HIGH
+        now_share, then_share = (
+            _ratio(
+                np.bincount(codes[rows & high], minlength=size).astype(np.float64),
+                np.bincount(codes[rows], minlength=size).astype(np.float64),
+            )
+            for rows in (now, then)
+        )
+        columns[name] = ((now_share - then_share) * MOMENTUM_MONTHS / months)[codes[past.now]]
+    return columns
+
+
+# --- what neighbours need --------------------------------------------------------------------------------------------
+
+
+def _neighbour_needs(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
+    """Need in similar roles, need of skills that go together, and what is left to expect without either."""
+    listed = past.matrix(past.now)
+    considered = listed.maximum(memory.sign())
+    rarity = np.log(past.shape[0] / np.maximum(listed.sum(axis=0), 1.0))
+    need_rarity = np.log((past.shape[0] + 1.0) / (memory.sum(axis=0) + 1.0))
+    by_listing = _similar_roles_need(_unit_rows(listed * rarity), memory, considered, past)
+    by_need = _similar_roles_need(_unit_rows(memory * need_rarity), memory, considered, past)
+    return {
+        "similar_listing_roles_need": by_listing,
+        "similar_needing_roles_need": by_need,
+        "companion_skills_need": _companion_skills_need(memory, past),
+        "expected_need": _expected_need(memory, listed, past),
+        "similar_need_rank_in_role": _rank_in_role(by_need, past),
+    }
+
+
+def _similar_roles_need(profile: _Matrix, memory: _Matrix, considered: _Matrix, past: _Past) -> _Floats:
+    """Weighted mean of the memory over the role itself (weight 1) and its nearest roles, for each pair listed now.
+
+    ``score(r, s) = sum_q w(r, q) memory(q, s) / (sum_q w(r, q) considered(q, s) + PRIOR)``, with ``w`` the squared cosine
+    of the two roles' profiles, kept for the ``NEIGHBOURS`` nearest roles and 1 for the role itself. Only roles that list
+    the skill, or once needed it, count below the line; the prior draws thin evidence towards 0.
+    """
+    role, skill = past.role[past.now], past.skill[past.now]
+    scores = np.zeros(len(role))
+    for start in range(0, past.shape[0], _BLOCK):
+        rows = slice(start, min(start + _BLOCK, past.shape[0]))
+        places = slice(*np.searchsorted(role, (rows.start, rows.stop)))
+        weights = _nearest(profile, rows)
+        needed, counted = (weights @ memory).tocsr(), (weights @ considered).tocsr()
+        r, s = role[places] - start, skill[places]
+        scores[places] = needed[r, s] / (counted[r, s] + PRIOR)
+    return scores
+
+
+def _nearest(profile: _Matrix, rows: slice) -> _Matrix:
+    """Squared cosines between the roles ``rows`` and all roles: the nearest only, and 1 with itself."""
+    cosines = (profile[rows] @ profile.T).toarray()
+    own = np.arange(rows.start, rows.stop)
+    cosines[own - rows.start, own] = 0.0
+    # coarse rounding before ranking: equal neighbours stay equal whatever the last bit, and then go by name
+    squares = np.round(cosines**2, DECIMALS)
+    if squares.shape[1] > NEIGHBOURS:
+        far = np.argsort(-squares, axis=1, kind="stable")[:, NEIGHBOURS:]
+        np.put_along_axis(squares, far, 0.0, axis=1)
+    squares[own - rows.start, own] = 1.0
+    return sparse.csr_array(squares)
+
+
+def _companion_skills_need(memory: _Matrix, past: _Past) -> _Floats:
+    """Mean over the role's needed skills k of ``P(s needed | k needed)``, weighted by the memory of k.
+
+    ``P(s | k) = sum_q memory(q, k) memory(q, s) / sum_q memory(q, k) ** 2`` over all roles q, and 0 for s = k.
+    """
+    together = (memory.T @ memory).tocoo()
+    squares = memory.power(2).sum(axis=0)
+    apart = together.row != together.col
+    row, column = together.row[apart], together.col[apart]
+    given = sparse.coo_array(
+        (together.data[apart] / squares[row], (row, column)), shape=together.shape
+    ).tocsr()
+    scores = _at_pairs((memory @ given).tocsr(), past)
+    return scores / np.maximum(memory.sum(axis=1), 1.0)[past.role[past.now]]
+
+
+def _expected_need(memory: _Matrix, listed: _Matrix, past: _Past) -> _Floats:
+    """Product of the role's and the skill's mean memory, each smoothed: need as if role and skill were independent."""
+    by_role = (memory.sum(axis=1) + 0.5) / (listed.sum(axis=1) + 2.0)
+    by_skill = (memory.sum(axis=0) + 0.1) / (listed.sum(axis=0) + 1.0)
+    return by_role[past.role[past.now]] * by_skill[past.skill[past.now]]
+
+
+def _rank_in_role(scores: _Floats, past: _Past) -> _Floats:
+    """1 + how many of the role's skills not in need score higher; 0 for a skill in need now. Scores are rounded first."""
+    role, high = past.role[past.now], past.level[past.now] == _HIGH
+    scores = np.round(scores, DECIMALS)
+    ranks = np.zeros(len(role))
+    open_places = np.flatnonzero(~high)
+    order = open_places[np.lexsort((-scores[open_places], role[open_places]))]
+    position = np.arange(len(order))
+    new_role = np.diff(role[order], prepend=-1) != 0
+    new_score = new_role | (np.diff(scores[order], prepend=np.inf) != 0)
+    role_start = np.maximum.accumulate(np.where(new_role, position, 0))
+    score_start = np.maximum.accumulate(np.where(new_score, position, 0))
+    ranks[order] = score_start - role_start + 1
+    return ranks
+
+
+def _unit_rows(matrix: _Matrix) -> _Matrix:
+    """The rows divided by their Euclidean length; empty rows stay empty."""
+    rows = matrix.tocsr()
+    lengths = np.sqrt(rows.power(2).sum(axis=1))
+    return (rows.T / np.where(lengths > 0, lengths, 1.0)).T.tocsr()
+
+
+def _at_pairs(matrix: _Matrix, past: _Past) -> _Floats:
+    """Entries of a roles x skills matrix at the pairs listed now."""
+    values: _Floats = np.asarray(matrix[past.role[past.now], past.skill[past.now]], dtype=np.float64)
+    return values
+
+
+def _ratio(part: _Floats, whole: _Floats) -> _Floats:
+    """``part / whole``, NaN where the whole is 0."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)

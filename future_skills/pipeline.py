@@ -1,0 +1,601 @@
+"""Candidate models by name: rows of facts in, probabilities of LOW, MEDIUM and HIGH out.
+
+A model is two plain steps, both open to whoever compiles or explains it:
+
+    rows -- FeatureEncoder --> float32 matrix -- a scikit-learn estimator --> probabilities
+
+``FeatureEncoder`` turns names into what their past rows became, so no model grows one column per name;
+``ForestByLevel`` grows one forest per current level, for what makes a skill in need stay so is not what makes
+another one emerge.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from future_skills import schema
+from future_skills.errors import MissingFeaturesError, UsageError, translatable
+from future_skills.history import HISTORY_FEATURES
+
+FeatureSet = Literal["base", "history"]
+
+CALIBRATIONS: Final = ("sigmoid", "isotonic", "temperature")
+"""Ways to calibrate probabilities, as scikit-learn names them."""
+
+CALIBRATION_FOLDS: Final = 3
+
+_Floats = NDArray[np.float32]
+
+
+def default_features(feature_set: FeatureSet) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns of a feature set: (categorical, numeric)."""
+    if feature_set == "base":
+        return schema.CATEGORICAL_FEATURES, schema.NUMERIC_FEATURES
+    return (
+        (*schema.CATEGORICAL_FEATURES, schema.CURRENT_LEVEL),
+        (*schema.NUMERIC_FEATURES, *HISTORY_FEATURES),
+    )
+
+
+# --- rows to numbers -------------------------------------------------------------------------------------------------
+
+
+class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns of a frame, by name, to a float32 matrix.
+
+    Each categorical column gives one column per class but the first: the share of the training rows of that name which
+    became the class, drawn to the overall share as if ``smoothing`` more rows had it:
+    ``(rows of the name in the class + smoothing x share) / (rows of the name + smoothing)`` (Micci-Barreca 2001). A
+    training row is encoded by the rows of the other ``folds``, so that it never sees its own label. A missing or unknown
+    name is the overall share. ``current_need_level`` is ordered: 0 LOW, 1 MEDIUM, 2 HIGH, NaN unknown. Numeric columns
+    stay as they are; None becomes NaN.
+
+    Args:
+        categorical: names of the categorical columns.
+        numeric: names of the numeric columns.
+        smoothing: rows that the overall share counts for, >= 0.
+        folds: number of folds, >= 2.
+        random_state: seed of the folds.
+
+    Attributes:
+        classes_: the labels, sorted.
+        names_: for each encoded column, name -> row of ``shares_``.
+        shares_: for each encoded column, an array (names + 1) x (classes - 1); the last row is the overall share.
+        feature_names_out_: name of each column of the matrix.
+        source_: for each column of the matrix, the column of the frame it comes from.
+        level_column_: place of the current level in the matrix, or None.
+    """
+
+    def __init__(
+        self,
+        categorical: Sequence[str] = (),
+        numeric: Sequence[str] = (),
+        *,
+        smoothing: float = 10.0,
+        folds: int = 5,
+        random_state: int = 42,
+    ) -> None:
+        self.categorical = categorical
+        self.numeric = numeric
+        self.smoothing = smoothing
+        self.folds = folds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: NDArray[Any]) -> Self:
+        """Learn the shares of each name. ``X``: frame of n rows; ``y``: n labels."""
+        self._learn(X, y)
+        return self
+
+    def fit_transform(self, X: Any, y: NDArray[Any]) -> _Floats:  # type: ignore[override]
+        """Learn, and encode the training rows themselves, each by the other folds."""
+        codes, onehot = self._learn(X, y)
+        fold = np.random.RandomState(self.random_state).permutation(len(onehot)) % self.folds
+        matrix = self.transform(X)
+        for name, place in codes.items():
+            columns = self._columns_of(name)
+            for k in range(self.folds):
+                shares = _shares(place[fold != k], onehot[fold != k], len(self.names_[name]), self.smoothing)
+                matrix[fold == k, columns] = shares[place[fold == k]]
+        return matrix
+
+    def transform(self, X: Any) -> _Floats:
+        """Encode the rows of ``X``: float32, rows x ``feature_names_out_``.
+
+        Raises:
+            MissingFeaturesError: a column is absent.
+        """
+        check_is_fitted(self, "shares_")
+        _require_columns(X, (*self.categorical, *self.numeric))
+        matrix = np.empty((len(X), len(self.feature_names_out_)), dtype=np.float32)
+        for name in self.categorical:
+            if name == schema.CURRENT_LEVEL:
+                matrix[:, self.level_column_] = [schema.LEVEL_RANK.get(v, np.nan) for v in X[name]]
+            else:
+                matrix[:, self._columns_of(name)] = self.shares_[name][_codes(X[name], self.names_[name])]
+        for place, name in enumerate(self.numeric, start=len(self.feature_names_out_) - len(self.numeric)):
+            matrix[:, place] = _numbers(X[name])
+        return matrix
+
+    def _learn(self, X: Any, y: NDArray[Any]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.float64]]:
+        """Learn everything; return the codes of the encoded columns and the labels as 0 / 1 columns (first left out)."""
+        _require_columns(X, (*self.categorical, *self.numeric))
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        onehot = np.eye(len(self.classes_))[labels][:, 1:]
+        self.names_: dict[str, dict[str, int]] = {}
+        self.shares_: dict[str, _Floats] = {}
+        self.level_column_: int | None = None
+        self.feature_names_out_: list[str] = []
+        self.source_: list[str] = []
+        codes = {}
+        for name in self.categorical:
+            if name == schema.CURRENT_LEVEL:
+                self.level_column_ = len(self.source_)
+                self.feature_names_out_.append(name)
+                self.source_.append(name)
+                continue
+            known = sorted({value for value in X[name] if isinstance(value, str)})
+            self.names_[name] = {value: place for place, value in enumerate(known)}
+            codes[name] = _codes(X[name], self.names_[name])
+            self.shares_[name] = _shares(codes[name], onehot, len(known), self.smoothing)
+            self.feature_names_out_ += [f"{name}={label}" for label in self.classes_[1:]]
+            self.source_ += [name] * onehot.shape[1]
+        self.feature_names_out_ += self.numeric
+        self.source_ += self.numeric
+        return codes, onehot
+
+    def _columns_of(self, name: str) -> slice:
+        """Columns of the matrix that encode a name."""
+        start = self.source_.index(name)
+        return slice(start, start + len(self.classes_) - 1)
+
+
+def _require_columns(X: Any, names: Iterable[str]) -> None:
+    """Refuse a frame that lacks a column."""
+    present = set(X.columns)
+    absent = [name for name in names if name not in present]
+    if absent:
+        raise MissingFeaturesError(columns=", ".join(absent))
+
+
+def _codes(values: Iterable[Any], names: Mapping[str, int]) -> NDArray[np.int64]:
+    """Place of each value in ``names``; the place after the last for what is missing or unknown."""
+    return np.fromiter((names.get(value, len(names)) for value in values), dtype=np.int64)
+
+
+def _numbers(column: Any) -> NDArray[np.float64]:
+    """A polars or pandas column of numbers; missing is NaN."""
+    if isinstance(column, pl.Series):
+        return column.cast(pl.Float64).to_numpy()
+    numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def _shares(place: NDArray[np.int64], onehot: NDArray[np.float64], names: int, smoothing: float) -> _Floats:
+    """Smoothed share of each class for each name, then the overall share: (names + 1) x classes."""
+    overall = onehot.mean(axis=0)
+    rows = np.bincount(place, minlength=names + 1)[:, None]
+    hits = np.zeros((names + 1, onehot.shape[1]))
+    np.add.at(hits, place, onehot)
+    shares = (hits + smoothing * overall) / np.maximum(rows + smoothing, np.finfo(np.float64).tiny)
+    shares[(rows + smoothing == 0)[:, 0]] = overall
+    shares[names] = overall
+    return shares.astype(np.float32)
+
+
+# --- one forest per current level ------------------------------------------------------------------------------------
+
+
+class ForestByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """One forest per current level: LOW, MEDIUM, HIGH, and one for rows whose level is unknown.
+
+    Each forest is grown on the training rows of its level only. A level with fewer than ``min_rows`` of them is answered
+    by a forest grown on all rows.
+
+    Args:
+        level_column: column of the matrix that holds the level (0, 1, 2 or NaN).
+        n_estimators: trees of each forest.
+        max_features: share of the columns tried at each split, in (0, 1].
+        min_samples_leaf: rows in a leaf, at least.
+        extremely_random: True: Extra-Trees (thresholds drawn at random); False: a random forest.
+        bootstrap: whether each tree is grown on a bootstrap sample.
+        min_rows: rows a level needs for a forest of its own.
+        random_state: seed.
+        n_jobs: processes that grow the trees; the fitted forests are set to 1, so sums are the same everywhere.
+
+    Attributes:
+        classes_: the labels, sorted.
+        forests_: level (0, 1, 2, or -1 for unknown) -> fitted forest. Levels without rows of their own share one.
+    """
+
+    def __init__(
+        self,
+        level_column: int = 0,
+        *,
+        n_estimators: int = 300,
+        max_features: float = 0.5,
+        min_samples_leaf: int = 10,
+        extremely_random: bool = True,
+        bootstrap: bool = False,
+        min_rows: int = 50,
+        random_state: int = 42,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.level_column = level_column
+        self.n_estimators = n_estimators
+        self.max_features = max_features
+        self.min_samples_leaf = min_samples_leaf
+        self.extremely_random = extremely_random
+        self.bootstrap = bootstrap
+        self.min_rows = min_rows
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: _Floats, y: NDArray[Any]) -> Self:
+        """Grow the forests. ``X``: float32, rows x columns; ``y``: labels."""
+        self._validate_params()
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = X.shape[1]
+        level = self._levels(X)
+        self.forests_: dict[int, Any] = {}
+        shared = None
+        for code in _LEVEL_CODES:
+            rows = level == code
+            if rows.sum() >= self.min_rows:
+                self.forests_[code] = self._forest().fit(X[rows], y[rows])
+            else:
+                shared = shared or self._forest().fit(X, y)
+                self.forests_[code] = shared
+        for forest in self.forests_.values():
+            forest.set_params(n_jobs=1)
+        return self
+
+    def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
+        """Probabilities, rows x ``classes_``."""
+        check_is_fitted(self, "forests_")
+        level = self._levels(X)
+        proba = np.zeros((len(X), len(self.classes_)))
+        for code, forest in self.forests_.items():
+            rows = np.flatnonzero(level == code)
+            if len(rows):
+                columns = np.searchsorted(self.classes_, forest.classes_)
+                proba[np.ix_(rows, columns)] = forest.predict_proba(X[rows])
+        return proba
+
+    def predict(self, X: _Floats) -> NDArray[Any]:
+        """The most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _validate_params(self) -> None:
+        """Let a forest check what it will be given."""
+        self._forest()._validate_params()
+
+    def _levels(self, X: _Floats) -> NDArray[np.int64]:
+        """Level of each row; -1 unknown."""
+        return np.nan_to_num(X[:, self.level_column], nan=-1.0).astype(np.int64)
+
+    def _forest(self) -> Any:
+        """A forest to grow."""
+        kind = ExtraTreesClassifier if self.extremely_random else RandomForestClassifier
+        return kind(
+            self.n_estimators,
+            max_features=self.max_features,
+            min_samples_leaf=self.min_samples_leaf,
+            bootstrap=self.bootstrap,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
+
+
+_LEVEL_CODES: Final = (-1, *schema.LEVEL_RANK.values())
+
+
+# --- algorithms by name ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A way to learn, by name.
+
+    Attributes:
+        name: what ``--algorithm`` takes.
+        description: one line for ``--help``.
+        defaults: feature set -> the parameters it uses unless told otherwise.
+        create: makes the unfitted estimator of the matrix, without parameters.
+        needs_level: whether the current level must be among the features.
+    """
+
+    name: str
+    description: str
+    defaults: Mapping[FeatureSet, Mapping[str, Any]]
+    create: Callable[[], Any]
+    needs_level: bool = False
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters it takes, sorted."""
+        return tuple(sorted(set(self._tunable().get_params()) - _RESERVED))
+
+    def estimator(
+        self,
+        params: Mapping[str, Any],
+        *,
+        random_state: int,
+        n_jobs: int | None,
+        level_column: int | None = None,
+    ) -> Any:
+        """The unfitted estimator of the matrix."""
+        estimator = self.create()
+        tunable = self._last_step(estimator)
+        given = {"random_state": random_state, "n_jobs": n_jobs, "level_column": level_column}
+        accepted = tunable.get_params()
+        tunable.set_params(**{k: v for k, v in given.items() if k in accepted}, **params)
+        return estimator
+
+    def check(self, estimator: Any) -> None:
+        """Refuse values of parameters before any row is read (ValueError or TypeError, as scikit-learn words them)."""
+        self._last_step(estimator)._validate_params()
+
+    def _tunable(self) -> Any:
+        return self._last_step(self.create())
+
+    @staticmethod
+    def _last_step(estimator: Any) -> Any:
+        """What takes the parameters: the last step of a scikit-learn pipeline, else the estimator itself."""
+        return estimator[-1] if hasattr(estimator, "steps") else estimator
+
+
+_RESERVED: Final = frozenset(
+    {"random_state", "n_jobs", "level_column", "verbose", "warm_start", "categorical_features"}
+)
+"""Parameters that are set elsewhere, or make no sense here."""
+
+
+def _logistic_regression() -> Any:
+    return make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
+    )
+
+
+def _algorithms(*algorithms: Algorithm) -> Mapping[str, Algorithm]:
+    return MappingProxyType({algorithm.name: algorithm for algorithm in algorithms})
+
+
+ALGORITHMS: Final = _algorithms(
+    Algorithm(
+        name="random_forest",
+        description="random forest, as in the written registry",
+        defaults={
+            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 2},
+            "history": {"n_estimators": 300, "min_samples_leaf": 5, "max_features": 0.5},
+        },
+        create=RandomForestClassifier,
+    ),
+    Algorithm(
+        name="extra_trees",
+        description="extremely randomised trees: thresholds drawn at random, smoother than a random forest",
+        defaults={
+            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 2},
+            "history": {"n_estimators": 300, "min_samples_leaf": 5, "max_features": 0.5},
+        },
+        create=ExtraTreesClassifier,
+    ),
+    Algorithm(
+        name="hist_gradient_boosting",
+        description="gradient boosting on binned features",
+        defaults={
+            "base": {"max_iter": 200, "learning_rate": 0.05, "class_weight": "balanced"},
+            "history": {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 50},
+        },
+        create=HistGradientBoostingClassifier,
+    ),
+    Algorithm(
+        name="logistic_regression",
+        description="multinomial logistic regression on scaled features",
+        defaults={"base": {"C": 1.0, "class_weight": "balanced"}, "history": {"C": 1.0}},
+        create=_logistic_regression,
+    ),
+    Algorithm(
+        name="forest_by_level",
+        description="one forest of extremely randomised trees per current level",
+        defaults={
+            "base": {"n_estimators": 300},
+            "history": {"n_estimators": 300, "min_samples_leaf": 10, "max_features": 0.5},
+        },
+        create=ForestByLevel,
+        needs_level=True,
+    ),
+)
+"""Every algorithm by name."""
+
+
+def default_algorithm(feature_set: FeatureSet) -> str:
+    """The algorithm a feature set uses unless told otherwise (why: ``docs/decisions/0004``)."""
+    return {"base": "random_forest", "history": "forest_by_level"}[feature_set]
+
+
+# --- the model -------------------------------------------------------------------------------------------------------
+
+
+class NeedLevelModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Encoder and estimator together: what a version's ``.pkl`` holds.
+
+    Takes a polars or pandas frame; columns are found by name, others and their order do not matter.
+
+    Args:
+        algorithm: a name of ``ALGORITHMS``.
+        categorical: categorical columns; ``current_need_level`` belongs here.
+        numeric: numeric columns.
+        params: parameters of the algorithm; what is absent is scikit-learn's default.
+        random_state: seed of everything that is drawn.
+        n_jobs: processes that fit; the fitted model always predicts with 1.
+
+    Attributes:
+        encoder_: the fitted ``FeatureEncoder``.
+        estimator_: the fitted estimator of the encoder's matrix.
+        classes_: the labels, sorted.
+        feature_names_in_: names of the columns it needs.
+    """
+
+    def __init__(
+        self,
+        algorithm: str = "random_forest",
+        *,
+        categorical: Sequence[str] = schema.CATEGORICAL_FEATURES,
+        numeric: Sequence[str] = schema.NUMERIC_FEATURES,
+        params: Mapping[str, Any] | None = None,
+        random_state: int = 42,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.algorithm = algorithm
+        self.categorical = categorical
+        self.numeric = numeric
+        self.params = params
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: NDArray[Any]) -> Self:
+        """Learn from a frame of n rows and n labels.
+
+        Raises:
+            MissingFeaturesError: a column is absent.
+            UsageError: unknown algorithm or parameter.
+        """
+        algorithm = _known_algorithm(self.algorithm, self.categorical, self.params or {})
+        y = np.asarray(y)
+        self.encoder_ = FeatureEncoder(self.categorical, self.numeric, random_state=self.random_state)
+        matrix = self.encoder_.fit_transform(X, y)
+        self.estimator_ = algorithm.estimator(
+            self.params or {},
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+            level_column=self.encoder_.level_column_,
+        ).fit(matrix, y)
+        if "n_jobs" in self.estimator_.get_params():
+            self.estimator_.set_params(n_jobs=1)
+        self.classes_ = self.estimator_.classes_
+        self.feature_names_in_ = np.array([*self.categorical, *self.numeric], dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities: rows x ``classes_``, each row summing to 1.
+
+        Raises:
+            MissingFeaturesError: a column is absent.
+        """
+        check_is_fitted(self, "estimator_")
+        proba: NDArray[np.float64] = self.estimator_.predict_proba(self.encoder_.transform(X))
+        return proba
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable label of each row, the first of ``classes_`` on a tie."""
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+
+def build_model(
+    *,
+    algorithm: str,
+    categorical: Sequence[str],
+    numeric: Sequence[str],
+    params: Mapping[str, Any],
+    random_state: int = 42,
+    n_jobs: int | None = None,
+) -> NeedLevelModel:
+    """An unfitted model, its name and parameters checked.
+
+    Args:
+        algorithm: a name of ``ALGORITHMS``.
+        categorical: categorical columns, ``current_need_level`` among them if it is used.
+        numeric: numeric columns.
+        params: parameters of the algorithm (start from ``ALGORITHMS[algorithm].defaults[feature_set]``).
+        random_state: seed.
+        n_jobs: processes that fit; changes nothing but the time.
+
+    Raises:
+        UsageError: unknown algorithm, unknown parameter, or a value the algorithm refuses.
+    """
+    known = _known_algorithm(algorithm, categorical, params)
+    estimator = known.estimator(params, random_state=random_state, n_jobs=n_jobs, level_column=0)
+    try:
+        known.check(estimator)
+    except (ValueError, TypeError) as refusal:
+        raise UsageError(
+            translatable("{algorithm} refuses these parameters: {problem}"),
+            algorithm=algorithm,
+            problem=str(refusal),
+        ) from refusal
+    return NeedLevelModel(
+        algorithm,
+        categorical=tuple(categorical),
+        numeric=tuple(numeric),
+        params=dict(params),
+        random_state=random_state,
+        n_jobs=n_jobs,
+    )
+
+
+def _known_algorithm(name: str, categorical: Sequence[str], params: Mapping[str, Any]) -> Algorithm:
+    """The algorithm of that name, if it knows these parameters and has the columns it needs."""
+    if name not in ALGORITHMS:
+        raise UsageError(
+            translatable("Unknown algorithm {name}. Known algorithms: {known}."),
+            name=name,
+            known=", ".join(ALGORITHMS),
+        )
+    algorithm = ALGORITHMS[name]
+    unknown = sorted(set(params) - set(algorithm.parameters))
+    if unknown:
+        raise UsageError(
+            translatable("{algorithm} has no parameter {unknown}. Its parameters: {known}."),
+            algorithm=name,
+            unknown=", ".join(unknown),
+            known=", ".join(algorithm.parameters),
+        )
+    if algorithm.needs_level and schema.CURRENT_LEVEL not in categorical:
+        raise UsageError(
+            translatable(
+                "{algorithm} needs the current level of need, {column}, among its categorical features."
+            ),
+            algorithm=name,
+            column=schema.CURRENT_LEVEL,
+        )
+    return algorithm
+
+
+def calibrated(model: NeedLevelModel, method: str) -> CalibratedClassifierCV:
+    """The model with its probabilities corrected by what out-of-fold rows became.
+
+    One model is kept, grown on all rows; its calibrator is learned from predictions of models that had not seen the row.
+
+    Args:
+        model: an unfitted model.
+        method: one of ``CALIBRATIONS``.
+
+    Raises:
+        UsageError: unknown method.
+    """
+    if method not in CALIBRATIONS:
+        raise UsageError(
+            translatable("Unknown calibration {method}. Known ones: {known}."),
+            method=method,
+            known=", ".join(CALIBRATIONS),
+        )
+    folds = StratifiedKFold(CALIBRATION_FOLDS, shuffle=True, random_state=model.random_state)
+    return CalibratedClassifierCV(model, method=method, cv=folds, ensemble=False)
