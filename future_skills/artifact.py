@@ -138,6 +138,12 @@ def write_version(paths: VersionPaths, manifest: Manifest, contents: Mapping[str
         raise
 
 
+def remove_version(paths: VersionPaths) -> None:
+    """Take away the files of a version that was written a moment ago and could not be registered."""
+    for suffix in (MANIFEST_SUFFIX, MODEL_SUFFIX, PROFILE_SUFFIX, ROWS_SUFFIX):
+        paths.beside(suffix).unlink(missing_ok=True)
+
+
 def checked_bytes(path: Path, entry: FileEntry) -> bytes:
     """Content of a file of a version, once its hash was found right.
 

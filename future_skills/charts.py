@@ -320,9 +320,7 @@ def _fit(content: str, pixels: float) -> str:
     return content if len(content) <= room else content[: room - 1] + "…"
 
 
-def _svg(
-    kind: str, height: float, title: str, description: str, parts: Sequence[str], *, standalone: bool
-) -> str:
+def _svg(kind: str, height: float, title: str, description: str, parts: Sequence[str], *, standalone: bool) -> str:
     """The whole document: role, title and description for those who do not see it, then the drawing."""
     key = f"{kind}-{zlib.crc32((title + description).encode()):08x}"
     pad = PAD if standalone else 0
@@ -418,9 +416,7 @@ def _key(names: Sequence[str], y: float) -> list[str]:
 
 
 # --- Metrics over versions ------------------------------------------------------------------------
-def metrics_over_versions(
-    series: Sequence[MetricSeries], *, labels: Labels = ENGLISH, standalone: bool = False
-) -> str:
+def metrics_over_versions(series: Sequence[MetricSeries], *, labels: Labels = ENGLISH, standalone: bool = False) -> str:
     """One small panel per metric: each version's value (with its interval), baselines and target as lines."""
     shown = [one for one in series if any(point.value is not None for point in one.points)]
     if not shown:
@@ -430,15 +426,11 @@ def metrics_over_versions(
     for index, one in enumerate(shown):
         parts += _metric_panel(one, 34 + index * panel, labels)
     description = " ".join(_metric_words(one, labels) for one in shown)
-    return _svg(
-        "metrics", 34 + panel * len(shown), labels.metrics_title, description, parts, standalone=standalone
-    )
+    return _svg("metrics", 34 + panel * len(shown), labels.metrics_title, description, parts, standalone=standalone)
 
 
 def _metric_words(series: MetricSeries, labels: Labels) -> str:
-    newest = [
-        f"{point.version} {_value(series.metric, point.value, labels)}" for point in series.points[-20:]
-    ]
+    newest = [f"{point.version} {_value(series.metric, point.value, labels)}" for point in series.points[-20:]]
     lines = [f"{line.label} {_value(series.metric, line.value, labels)}" for line in series.lines]
     return f"{labels.metric(series.metric)}: {', '.join(newest + lines)}."
 
@@ -446,10 +438,7 @@ def _metric_words(series: MetricSeries, labels: Labels) -> str:
 def _metric_range(series: MetricSeries) -> tuple[float, float]:
     """Ends of the value axis, with air; at least two points wide."""
     values = [
-        value
-        for point in series.points
-        for value in (point.value, point.low, point.high)
-        if value is not None
+        value for point in series.points for value in (point.value, point.low, point.high) if value is not None
     ] + [line.value for line in series.lines]
     air = max(0.12 * (max(values) - min(values)), 0.01)
     return min(values) - air, max(values) + air
@@ -487,9 +476,7 @@ def _metric_points(
     left, right = ends
     count = len(series.points)
     gap = (right - left) / count
-    known = [
-        (left + gap * (i + 0.5), point) for i, point in enumerate(series.points) if point.value is not None
-    ]
+    known = [(left + gap * (i + 0.5), point) for i, point in enumerate(series.points) if point.value is not None]
     joined = " ".join(f"{_n(x)},{_n(scale(p.value))}" for x, p in known if p.value is not None)
     parts = [f'<polyline class="line l1" points="{joined}"/>'] if len(known) > 1 else []
     every = max(1, math.ceil(min(96.0, 20 + max(len(p.version) for p in series.points) * _CHARACTER) / gap))
@@ -544,9 +531,7 @@ def confusion_matrix(
 
 
 # --- Calibration ----------------------------------------------------------------------------------
-def calibration(
-    curves: Sequence[CalibrationCurve], *, labels: Labels = ENGLISH, standalone: bool = False
-) -> str:
+def calibration(curves: Sequence[CalibrationCurve], *, labels: Labels = ENGLISH, standalone: bool = False) -> str:
     """Reliability diagram: announced confidence against the share that is right; dots grow with rows."""
     shown = [curve for curve in curves if curve.bins]
     if not shown:
@@ -576,9 +561,7 @@ def calibration(
         style = _series_class(index, len(shown), "")
         parts += _calibration_curve(curve, (across, up), style, most, labels)
         weight = "strong" if index == len(shown) - 1 else ""
-        parts.append(
-            _text(right + 10, places[index + 1] + 4, _fit(curve.version, WIDTH - right - 10), weight)
-        )
+        parts.append(_text(right + 10, places[index + 1] + 4, _fit(curve.version, WIDTH - right - 10), weight))
     return _svg(
         "calibration",
         bottom + 48,
@@ -603,9 +586,7 @@ def _calibration_curve(
 
 
 def _one_bin(one: CalibrationBin, labels: Labels, digits: int) -> str:
-    announced, right = (
-        percent(share, labels.language, digits) for share in (one.confidence, one.share_right)
-    )
+    announced, right = (percent(share, labels.language, digits) for share in (one.confidence, one.share_right))
     return f"{announced} → {right}"
 
 
@@ -625,7 +606,7 @@ def importances(
     if not features:
         return _empty("importances", title, labels, standalone=standalone)
     several = len(sets) > 1
-    thick, air = (10.0, 10.0) if several else (14.0, 8.0)
+    thick, air = (14.0, 8.0)
     group, top = thick * len(sets) + air, 78.0 if several else 54.0
     bottom = top + group * len(features)
     scale = _importance_scale(sets, features)
@@ -634,9 +615,7 @@ def importances(
     for row, feature in enumerate(features):
         y = top + row * group
         parts.append(_text(_NAMES - 8, y + thick * len(sets) / 2 + 4.5, _fit(feature, _NAMES - 8), "", "end"))
-        for index, one in enumerate(sets):
-            style = _series_class(index, len(sets), "s")
-            parts += _importance_bar(one, feature, scale, (y + thick * index, thick, style), labels)
+        parts += _importance_bars(sets, feature, scale, (y, thick), labels)
     parts.append(_line(scale(0), top - 4, scale(0), bottom - 4, "axis"))
     words = " ".join(_importance_words(one, features, labels) for one in sets)
     return _svg("importances", bottom + 4, title, words, parts, standalone=standalone)
@@ -648,11 +627,7 @@ _NAMES: Final = 216.0
 
 def _leading_features(sets: Sequence[ImportanceSet], most: int) -> list[str]:
     """The features that matter most in any of the sets, then by name."""
-    weight = {
-        feature: max(abs(one.values.get(feature, 0.0)) for one in sets)
-        for one in sets
-        for feature in one.values
-    }
+    weight = {feature: max(abs(one.values.get(feature, 0.0)) for one in sets) for one in sets for feature in one.values}
     return sorted(weight, key=lambda feature: (-weight[feature], feature))[:most]
 
 
@@ -665,26 +640,29 @@ def _importance_scale(sets: Sequence[ImportanceSet], features: Sequence[str]) ->
 
 
 def _importance_words(one: ImportanceSet, features: Sequence[str], labels: Labels) -> str:
-    values = [
-        f"{name} {decimal(one.values[name], labels.language)}" for name in features if name in one.values
-    ]
+    values = [f"{name} {decimal(one.values[name], labels.language)}" for name in features if name in one.values]
     return f"{one.version}: {', '.join(values)}."
 
 
-def _importance_bar(
-    one: ImportanceSet, feature: str, scale: _Scale, bar: tuple[float, float, str], labels: Labels
+def _importance_bars(
+    sets: Sequence[ImportanceSet], feature: str, scale: _Scale, place: tuple[float, float], labels: Labels
 ) -> list[str]:
-    if feature not in one.values:
-        return []
-    y, thick, style = bar
-    value = one.values[feature]
-    start, end = sorted((scale(0), scale(value)))
-    word = decimal(value, labels.language)
-    x, anchor = (end + 5, "start") if value >= 0 else (start - 5, "end")
-    return [
-        _rect(start, y + 1, end - start, thick - 2, css=style, tip=f"{one.version}, {feature}: {word}"),
-        _text(x, y + thick / 2 + 4.5, word, "muted", anchor),
-    ]
+    """One bar for each version that reads the feature, in the middle of the feature's place."""
+    top, thick = place
+    readers = [(index, one) for index, one in enumerate(sets) if feature in one.values]
+    y = top + thick * (len(sets) - len(readers)) / 2
+    parts = []
+    for row, (index, one) in enumerate(readers):
+        value, bar = one.values[feature], y + thick * row
+        start, end = sorted((scale(0), scale(value)))
+        word = decimal(value, labels.language)
+        x, anchor = (end + 5, "start") if value >= 0 else (start - 5, "end")
+        style, tip = _series_class(index, len(sets), "s"), f"{one.version}, {feature}: {word}"
+        parts += [
+            _rect(start, bar + 1, end - start, thick - 2, css=style, tip=tip),
+            _text(x, bar + thick / 2 + 4.5, word, "muted", anchor),
+        ]
+    return parts
 
 
 # --- Emergence ------------------------------------------------------------------------------------
@@ -823,9 +801,7 @@ def _difference_words(row: Difference, labels: Labels) -> str:
     return f"{_difference_name(row, labels)}: {value} ({low} / {high})"
 
 
-def _difference_row(
-    row: Difference, scale: _Scale, y: float, margin: float | None, labels: Labels
-) -> list[str]:
+def _difference_row(row: Difference, scale: _Scale, y: float, margin: float | None, labels: Labels) -> list[str]:
     value, low, high = _turned(row)
     sure = low > 0 or high < 0
     style = "interval sure" if sure else "interval"

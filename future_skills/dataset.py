@@ -198,7 +198,9 @@ def read_dataset(
             path=str(path),
         ) from error
     except OSError as error:
-        raise DataFileError(translatable("{path}: cannot be read ({problem})."), path=str(path), problem=str(error)) from error
+        raise DataFileError(
+            translatable("{path}: cannot be read ({problem})."), path=str(path), problem=str(error)
+        ) from error
     raw = _parse(content, path)
     raw = _renamed(raw, {period_column: schema.PERIOD, label_period_column: schema.LABEL_PERIOD}, path)
     frame = _validated(raw, path)
@@ -216,7 +218,9 @@ def _parse(content: bytes, path: Path) -> pl.DataFrame:
         return pl.read_csv(text, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError, EOFError) as error:
         problem = str(error).splitlines()[0][:200]
-        raise DataFileError(translatable("{path}: cannot be read ({problem})."), path=str(path), problem=problem) from error
+        raise DataFileError(
+            translatable("{path}: cannot be read ({problem})."), path=str(path), problem=problem
+        ) from error
 
 
 def _renamed(raw: pl.DataFrame, names: Mapping[str, str], path: Path) -> pl.DataFrame:
@@ -241,10 +245,8 @@ def _validated(raw: pl.DataFrame, path: Path) -> pl.DataFrame:
     optional = [c for c in (schema.PERIOD, schema.LABEL_PERIOD, *HISTORY_COLUMNS) if c in raw.columns]
     raw = raw.select(*optional, *required)
     lines = _Lines(raw, header_lines=0 if path.suffix == ".parquet" else 1)
-    columns, defects = [], _Defects(lines)
-    for name in raw.columns:
-        columns.append(_column(raw[name], defects))
-    frame = pl.DataFrame(columns)
+    defects = _Defects(lines)
+    frame = pl.DataFrame([_column(raw[name], defects) for name in raw.columns])
     for name in (schema.PERIOD, schema.LABEL_PERIOD):
         if name not in frame.columns:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
@@ -300,7 +302,9 @@ def _check_periods(frame: pl.DataFrame, defects: "_Defects") -> None:
     defects.add(frame[schema.LABEL_PERIOD], ~later, translatable("a label lies later than its row's period"))
     if frame[schema.PERIOD].null_count() < len(frame):
         again = frame.select(~pl.struct(schema.SNAPSHOT_KEY).is_first_distinct()).to_series()
-        defects.add(frame[schema.SKILL], again, translatable("this pair stands already in an earlier line for this period"))
+        defects.add(
+            frame[schema.SKILL], again, translatable("this pair stands already in an earlier line for this period")
+        )
 
 
 class _Lines:
@@ -311,7 +315,9 @@ class _Lines:
         self._header_lines = header_lines
 
     def of(self, row: int) -> int:
-        before = self._raw.head(row).select(pl.col(pl.String).str.count_matches("\n").sum()) if self._header_lines else None
+        before = (
+            self._raw.head(row).select(pl.col(pl.String).str.count_matches("\n").sum()) if self._header_lines else None
+        )
         breaks = sum(value or 0 for value in before.row(0)) if before is not None and before.width else 0
         return row + 1 + self._header_lines + int(breaks)
 
@@ -387,7 +393,11 @@ def _summary(values: pl.Series) -> dict[str, Any]:
     missing = values.null_count()
     if values.dtype == pl.String:
         top = values.drop_nulls().value_counts(sort=True).sort(["count", values.name], descending=[True, False]).head(5)
-        return {"missing": missing, "distinct": values.drop_nulls().n_unique(), "top": [list(row) for row in top.iter_rows()]}
+        return {
+            "missing": missing,
+            "distinct": values.drop_nulls().n_unique(),
+            "top": [list(row) for row in top.iter_rows()],
+        }
     known = values.drop_nulls()
     if known.is_empty():
         return {"missing": missing, "minimum": None, "median": None, "maximum": None, "mean": None}
@@ -403,9 +413,11 @@ def _summary(values: pl.Series) -> dict[str, Any]:
 def _card_notes(frame: pl.DataFrame) -> list[str]:
     """What a careful reader must know before trusting the figures."""
     notes = []
-    several = frame.group_by(schema.ROLE).agg(
-        periods=pl.col(schema.PERIOD).n_unique(), salaries=pl.col("avg_salary_k").n_unique()
-    ).filter(pl.col("periods") > 1)
+    several = (
+        frame.group_by(schema.ROLE)
+        .agg(periods=pl.col(schema.PERIOD).n_unique(), salaries=pl.col("avg_salary_k").n_unique())
+        .filter(pl.col("periods") > 1)
+    )
     if len(several) and int(several["salaries"].max()) == 1:  # type: ignore[arg-type]
         notes.append(
             "avg_salary_k has one value per role over all periods: if it was measured after a row's period, it is "
@@ -463,7 +475,9 @@ def split_rows(
 def _split_by_time(dataset: Dataset, test_period: str | None) -> RowSplit:
     if not dataset.has_periods:
         raise UsageError(
-            translatable("{name} does not say the period and the label period of every row, which a split by time needs."),
+            translatable(
+                "{name} does not say the period and the label period of every row, which a split by time needs."
+            ),
             hint=translatable("Name them with --period-column and --label-period-column, or use --split stratified."),
             name=dataset.name,
         )
@@ -500,7 +514,9 @@ def _split_at_random(dataset: Dataset, kind: SplitKind, random_state: int) -> Ro
         counts = class_distribution(dataset.frame)
         if min(count for count in counts.values() if count) < 2 or len(rows) < 10:
             raise NotEnoughDataError(
-                translatable("A stratified split needs at least 10 rows, and 2 of each level. Rows by level: {counts}."),
+                translatable(
+                    "A stratified split needs at least 10 rows, and 2 of each level. Rows by level: {counts}."
+                ),
                 counts=", ".join(f"{level} {count}" for level, count in counts.items()),
             )
         train_rows, test_rows = train_test_split(

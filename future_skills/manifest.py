@@ -262,11 +262,14 @@ def manifest_schema() -> dict[str, Any]:
 def _indented(value: Any, indent: int = 0, width: int = 240) -> str:
     """JSON of ``value``, one line where it fits in ``width`` characters, else one line per item."""
     flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if not isinstance(value, dict | list) or not value or len(flat) + indent <= width and indent > 0:
+    if not isinstance(value, dict | list) or not value or (len(flat) + indent <= width and indent > 0):
         return flat
     inner = " " * (indent + 2)
     if isinstance(value, dict):
-        items = [f"{json.dumps(key, ensure_ascii=False)}: {_indented(item, indent + 2, width)}" for key, item in value.items()]
+        items = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_indented(item, indent + 2, width)}"
+            for key, item in value.items()
+        ]
         opening, closing = "{", "}"
     else:
         items = [_indented(item, indent + 2, width) for item in value]

@@ -70,7 +70,9 @@ def measure(truth: Ranks, scores: Scores, current: Ranks) -> Metrics:
     """
     predicted, probabilities = scores.predicted, scores.probabilities
     labels = list(range(len(schema.LEVELS)))
-    precision, recall, f1, support = sk.precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        truth, predicted, labels=labels, zero_division=0
+    )
     _, _, f1_weighted, _ = sk.precision_recall_fscore_support(
         truth, predicted, labels=labels, average="weighted", zero_division=0
     )
@@ -159,7 +161,12 @@ def measure_emergence(truth: Ranks, high: npt.NDArray[np.float64], current: Rank
     rows, count = int(candidates.sum()), int(emerged.sum())
     if count == 0:
         return Emergence(
-            average_precision=None, base_rate=0.0 if rows else None, lift=None, precision_at_200=None, rows=rows, emerged=0
+            average_precision=None,
+            base_rate=0.0 if rows else None,
+            lift=None,
+            precision_at_200=None,
+            rows=rows,
+            emerged=0,
         )
     average_precision = float(sk.average_precision_score(emerged, probability))
     top = np.argsort(-probability, kind="stable")[:WATCH_LIST]

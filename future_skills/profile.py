@@ -45,7 +45,6 @@ def _short(values: pl.Series) -> NumericProfile | CategoricalProfile:
     numbers = known.to_numpy()
     q05, q25, q50, q75, q95 = (float(q) for q in np.quantile(numbers, QUANTILES))
     return NumericProfile(
-        rows=len(values),
         missing=values.null_count(),
         minimum=float(numbers.min()),
         quantiles=(q05, q25, q50, q75, q95),

@@ -1,4 +1,4 @@
-"""The headings under which an HR file may give each column: our name, the French one of the template, the English one."""
+"""The headings under which an HR file may give each column: our name, the template's French one, the English one."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -113,9 +113,7 @@ def match_headings(path: str, headings: Sequence[str], column_map: Mapping[str, 
         seen[column or heading] = index
         if column:
             places[column] = index
-    missing = [
-        column for column in schema.SNAPSHOT_COLUMNS if column not in places and column not in OPTIONAL_COLUMNS
-    ]
+    missing = [column for column in schema.SNAPSHOT_COLUMNS if column not in places and column not in OPTIONAL_COLUMNS]
     if missing:
         raise MissingColumnsError(path=path, columns=", ".join(missing), found=shown)
     return places

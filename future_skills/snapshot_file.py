@@ -5,7 +5,8 @@
         batch.rows       valid rows: LINE and schema.SNAPSHOT_COLUMNS
         batch.rejected   the others, each with every reason
 
-A file that cannot be read at all raises; a cell that cannot be accepted is a ``Defect`` of its row, and reading goes on.
+A file that cannot be read at all raises; a cell that cannot be accepted is a ``Defect`` of its row, and reading goes
+on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -151,7 +152,9 @@ def open_snapshots(path: Path, column_map: Mapping[str, str] | None = None) -> O
         ) from error
     notes = list(reader.notes)
     if reader.ignored:
-        notes.append(Note(translatable("columns that were not read: {columns}"), {"columns": ", ".join(reader.ignored)}))
+        notes.append(
+            Note(translatable("columns that were not read: {columns}"), {"columns": ", ".join(reader.ignored)})
+        )
     if schema.OBSERVED_LEVEL not in reader.headings:
         notes.append(Note(translatable("no column of observed need levels: they are taken as unknown"), {}))
     return OpenedSnapshots(path, sha256, reader, tuple(notes))
@@ -235,7 +238,7 @@ def _read_texts(
         except Unacceptable as problem:
             values[text] = None
             problems[text] = problem
-    bad = cells.is_in(list(problems)).arg_true() if problems else []
+    bad = cells.is_in(list(problems)).arg_true()
     return cells.replace_strict(values, return_dtype=dtype), {index: problems[cells[index]] for index in bad}
 
 

@@ -7,13 +7,15 @@ mean is read in ``snapshot_file``; here, a file that cannot be read at all is re
 import codecs
 import csv
 import gzip
+import io
+import re
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -44,6 +46,9 @@ SHARED_TEXT_LIMIT: Final = 200_000_000
 """Largest table of texts of an Excel workbook, in bytes: it is held in memory."""
 
 EXCEL_ROWS: Final = 1_048_576
+
+NOT_COMPUTED: Final = object()
+"""Stands for a formula without a stored result."""
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -179,7 +184,7 @@ class CsvReader:
 
     def __init__(self, path: Path, column_map: Mapping[str, str]) -> None:
         self.path = path
-        self.notes = []
+        self.notes: list[Note] = []
         self.encoding = find_encoding(path)
         if self.encoding == "cp1252":
             self.notes.append(Note(translatable("the text is not UTF-8; it was read as Windows-1252 (Latin-1)")))
@@ -187,15 +192,13 @@ class CsvReader:
         self.comma_separates_cells = self.delimiter == ","
         with self._text() as (_, lines):
             _, row = next(self._rows(lines), (0, []))
+        if not row:
+            raise DataFileError(translatable("{path} is empty."), path=str(path))
         self.places = match_headings(str(path), row, column_map)
         self.width = len(row)
         self.headings = {column: row[index].strip() for column, index in self.places.items()}
         used = set(self.places.values())
-        self.ignored = [
-            heading.strip() for index, heading in enumerate(row) if index not in used and heading.strip()
-        ]
-
-    notes: list[Note]
+        self.ignored = [heading.strip() for index, heading in enumerate(row) if index not in used and heading.strip()]
 
     def batches(self, size: int) -> Iterator[RawBatch]:
         """The rows, ``size`` at a time."""
@@ -264,7 +267,7 @@ class CsvReader:
                 return
             except csv.Error as error:
                 raise DataFileError(
-                    translatable("{path}, line {line}: a quotation mark (\") is never closed, or is out of place."),
+                    translatable('{path}, line {line}: a quotation mark (") is never closed, or is out of place.'),
                     hint=translatable("Close it; inside a cell between quotation marks, write it twice."),
                     path=str(self.path),
                     line=line,
@@ -278,7 +281,7 @@ class CsvReader:
         with ExitStack() as stack:
             raw = stack.enter_context(self.path.open("rb"))
             binary = stack.enter_context(gzip.GzipFile(fileobj=raw)) if is_gzip(self.path) else raw
-            text = stack.enter_context(codecs_reader(binary, self.encoding))
+            text = stack.enter_context(io.TextIOWrapper(binary, self.encoding, newline=""))
             with broken_gzip_refused(self.path):
                 yield raw.tell, limited_lines(self.path, text)
 
@@ -292,3 +295,339 @@ def open_csv(path: Path, column_map: Mapping[str, str]) -> CsvReader:
 def is_gzip(path: Path) -> bool:
     """Whether the name says that the file is packed."""
     return path.name.lower().endswith(".gz")
+
+
+def declared_delimiter(line: str) -> str:
+    """The separator that a first line ``sep=;`` declares (Excel's own convention); "" for any other line."""
+    text = line.lstrip("\ufeff").rstrip("\r\n")
+    return text[4] if len(text) == 5 and text.lower().startswith("sep=") and text[4] in ";,\t" else ""
+
+
+def binary_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a text file, unpacked if need be."""
+    with ExitStack() as stack, broken_gzip_refused(path):
+        raw = stack.enter_context(path.open("rb"))
+        binary = stack.enter_context(gzip.GzipFile(fileobj=raw)) if is_gzip(path) else raw
+        while chunk := binary.read(CHUNK_BYTES):
+            yield chunk
+
+
+@contextmanager
+def broken_gzip_refused(path: Path) -> Iterator[None]:
+    """Turn what a broken ``.gz`` raises into a refusal."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise damaged(path, error) from error
+
+
+def find_encoding(path: Path) -> str:
+    """UTF-8, UTF-16 (by its first bytes), or else Windows-1252, once the whole file was read through.
+
+    Raises:
+        DataFileError: it is none of these, or holds NUL bytes.
+    """
+    head = next(binary_chunks(path), b"")
+    if not head.strip():
+        raise DataFileError(translatable("{path} is empty."), path=str(path))
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        candidates = ["utf-16"]
+    else:
+        refuse_nul_bytes(path)
+        candidates = ["utf-8-sig", "cp1252"]
+    for encoding in candidates:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            for chunk in binary_chunks(path):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise DataFileError(
+        translatable("{path} is not text in UTF-8, UTF-16 or Windows-1252."),
+        hint=translatable("Save it again as CSV UTF-8."),
+        path=str(path),
+    )
+
+
+def refuse_nul_bytes(path: Path) -> None:
+    """Refuse a file that holds NUL bytes: it is no text, or lost its end in a crash.
+
+    Raises:
+        DataFileError: names the line of the first one.
+    """
+    line = 1
+    for chunk in binary_chunks(path):
+        place = chunk.find(b"\0")
+        if place >= 0:
+            raise DataFileError(
+                translatable("{path}, line {line}: there is a NUL byte; this is not a text file, or it is damaged."),
+                hint=translatable("Save it again as CSV UTF-8."),
+                path=str(path),
+                line=line + chunk.count(b"\n", 0, place),
+            )
+        line += chunk.count(b"\n")
+
+
+def limited_lines(path: Path, text: IO[str]) -> Iterator[str]:
+    """The lines of a text.
+
+    Raises:
+        DataFileError: a line is too long to be one.
+    """
+    number = 0
+    while line := text.readline(LINE_LIMIT):
+        number += 1
+        if len(line) == LINE_LIMIT:
+            raise DataFileError(
+                translatable("{path}, line {line}: the line is longer than {limit} characters."),
+                path=str(path),
+                line=number,
+                limit=LINE_LIMIT,
+            )
+        yield line
+
+
+def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows that hold at least one cell."""
+    return frame.filter(pl.any_horizontal(pl.exclude(LINE) != ""))
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+class ParquetReader:
+    """A Parquet file: types are checked at once, rows are streamed."""
+
+    comma_separates_cells = False
+
+    def __init__(self, path: Path, column_map: Mapping[str, str]) -> None:
+        self.path = path
+        self.notes: list[Note] = []
+        with damaged_parquet_refused(path):
+            types = pl.scan_parquet(path).collect_schema()
+            self.rows: int = pl.scan_parquet(path).select(pl.len()).collect().item()
+        names = types.names()
+        places = match_headings(str(path), names, column_map)
+        self.headings = {column: names[index] for column, index in places.items()}
+        self.ignored = [name for name in names if name not in self.headings.values()]
+        self.cells = [self._cell(column, heading, types[heading]) for column, heading in self.headings.items()]
+
+    def batches(self, size: int) -> Iterator[RawBatch]:
+        """The rows, ``size`` at a time."""
+        done = 0
+        frames = pl.scan_parquet(self.path).select(self.cells).collect_batches(chunk_size=size, maintain_order=True)
+        with damaged_parquet_refused(self.path):
+            for frame in frames:
+                numbered = frame.with_row_index(LINE, offset=done + 1).with_columns(pl.col(LINE).cast(pl.Int64))
+                done += frame.height
+                yield RawBatch(numbered, (), done / max(self.rows, 1))
+
+    def _cell(self, column: str, heading: str, dtype: pl.DataType) -> pl.Expr:
+        """How the column is read: numbers as Float64, the rest as stripped text."""
+        cell = pl.col(heading)
+        if column in schema.NUMERIC_FEATURES:
+            if dtype.is_numeric() or dtype == pl.Null:
+                return cell.cast(pl.Float64).alias(column)
+            raise self._wrong_type(heading, dtype, "numbers")
+        if column == schema.PERIOD and dtype in (pl.Date, pl.Datetime):
+            return cell.dt.strftime("%Y-%m").fill_null("").alias(column)
+        is_text = dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
+        if is_text or (column == schema.ROLE_CODE and dtype.is_integer()):
+            return cell.cast(pl.String).fill_null("").str.strip_chars().alias(column)
+        raise self._wrong_type(heading, dtype, "texts")
+
+    def _wrong_type(self, heading: str, dtype: pl.DataType, expected: str) -> DataFileError:
+        return DataFileError(
+            translatable("{path}, column {column}: it holds {found}, and must hold {expected}."),
+            path=str(self.path),
+            column=heading,
+            found=str(dtype),
+            expected=expected,
+        )
+
+
+def open_parquet(path: Path, column_map: Mapping[str, str]) -> ParquetReader:
+    """Open a Parquet file."""
+    check_kind(path)
+    return ParquetReader(path, column_map)
+
+
+@contextmanager
+def damaged_parquet_refused(path: Path) -> Iterator[None]:
+    """Turn what Polars raises on a damaged file, a panic of its engine included, into a refusal."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise damaged(path, error) from error
+
+
+# --- Excel ------------------------------------------------------------------------------------------------------------
+class ExcelReader:
+    """A workbook: the template's sheet, else the first one; results of formulas as Excel stored them."""
+
+    comma_separates_cells = False
+
+    def __init__(self, path: Path, column_map: Mapping[str, str]) -> None:
+        self.path = path
+        self.notes: list[Note] = []
+        self.has_formulas = self._check_archive()
+        with self._sheet(results=True) as sheet:
+            self.last_row: int = sheet.max_row or 1
+            _, row = next(self._rows(sheet), (0, ()))
+        if not row:
+            raise DataFileError(translatable("{path} is empty."), path=str(path))
+        texts = ["" if value is None else str(value) for value in row]
+        self.places = match_headings(str(path), texts, column_map)
+        self.width = len(row)
+        self.headings = {column: texts[index].strip() for column, index in self.places.items()}
+        used = set(self.places.values())
+        self.ignored = [text.strip() for index, text in enumerate(texts) if index not in used and text.strip()]
+
+    def batches(self, size: int) -> Iterator[RawBatch]:
+        """The rows, ``size`` at a time."""
+        with ExitStack() as stack:
+            sheet = stack.enter_context(self._sheet(results=True))
+            formulas = stack.enter_context(self._sheet(results=False)) if self.has_formulas else None
+            rows = self._rows(sheet, formulas)
+            next(rows)  # the headings
+            while chunk := list(islice(rows, size)):
+                yield self._batch(chunk, min(chunk[-1][0] / self.last_row, 1.0))
+
+    def _batch(self, chunk: list[tuple[int, Sequence[Any]]], progress: float) -> RawBatch:
+        texts: dict[str, list[str]] = {column: [] for column in self.places}
+        lines: list[int] = []
+        rejected: list[RejectedRow] = []
+        for line, row in chunk:
+            cells = {column: row[index] if index < len(row) else None for column, index in self.places.items()}
+            defects = self._cell_defects(line, cells)
+            if any(value is not None for value in row[self.width :]):
+                template = translatable("the row has {cells} cells, and there are {headings} headings")
+                facts = (("cells", len(row)), ("headings", self.width))
+                defects.append(Defect(line, "", shortened(str(row[self.width])), template, facts))
+            row_texts = {column: excel_text(value, column) for column, value in cells.items()}
+            if defects:
+                rejected.append(RejectedRow(line, tuple(defects), row_texts))
+                continue
+            lines.append(line)
+            for column, text in row_texts.items():
+                texts[column].append(text)
+        frame = pl.DataFrame({LINE: lines, **texts}, schema={LINE: pl.Int64, **dict.fromkeys(texts, pl.String)})
+        return RawBatch(without_blank_rows(frame), tuple(rejected), progress)
+
+    def _cell_defects(self, line: int, cells: dict[str, Any]) -> list[Defect]:
+        """Cells that Excel holds as something else than a number or a text."""
+        defects = []
+        for column, value in cells.items():
+            if value is NOT_COMPUTED:
+                template = translatable("the formula has no stored result: open the file in Excel and save it")
+            elif isinstance(value, (date, time, timedelta)) and column != schema.PERIOD:
+                template = translatable(
+                    "Excel holds a date here: format the cell as a number or a text, and type it again"
+                )
+            else:
+                continue
+            defects.append(Defect(line, self.headings[column], shortened(str(value)), template))
+        return defects
+
+    def _rows(
+        self, sheet: ReadOnlyWorksheet, formulas: ReadOnlyWorksheet | None = None
+    ) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Row number and values of each row that is not blank.
+
+        ``formulas`` is the same sheet with its formulas as written: a formula that was never computed has no result,
+        and must not pass for a blank cell.
+        """
+        results = all_rows(sheet)
+        written = all_rows(formulas) if formulas is not None else None
+        for line in range(1, EXCEL_ROWS + 1):
+            with damaged_workbook_refused(self.path):
+                row = next(results, None)
+                formula_row = next(written, ()) if written is not None else ()
+            if row is None:
+                return
+            if formula_row:
+                row = tuple(
+                    NOT_COMPUTED if value is None and formula is not None else value
+                    for value, formula in zip(row, formula_row, strict=False)
+                )
+            if any(value is not None for value in row):
+                yield line, row
+        raise damaged(self.path, f"row {EXCEL_ROWS + 1}")
+
+    @contextmanager
+    def _sheet(self, *, results: bool) -> Iterator[ReadOnlyWorksheet]:
+        """The sheet to read; formulas as their stored results, or as they are written."""
+        with damaged_workbook_refused(self.path):
+            book = openpyxl.load_workbook(self.path, read_only=True, data_only=results)
+        with closing(book):
+            if not book.worksheets:
+                raise damaged(self.path, "no sheet")
+            sheet = book[DATA_SHEET] if DATA_SHEET in book.sheetnames else book.worksheets[0]
+            if len(book.worksheets) > 1 and sheet.title != DATA_SHEET and not self.notes:
+                self.notes.append(Note(translatable("sheet read: {sheet}"), {"sheet": sheet.title}))
+            yield sheet
+
+    def _check_archive(self) -> bool:
+        """Refuse a workbook too large once unpacked; tell whether it holds formulas."""
+        with damaged_workbook_refused(self.path), zipfile.ZipFile(self.path) as archive:
+            members = archive.infolist()
+            unpacked = sum(member.file_size for member in members)
+            texts = sum(member.file_size for member in members if member.filename.endswith("sharedStrings.xml"))
+            if unpacked > UNPACKED_LIMIT or texts > SHARED_TEXT_LIMIT:
+                raise DataFileError(
+                    translatable("{path} is too large: {size} MB once unpacked, and {limit} MB is the most."),
+                    hint=translatable("Save it as CSV, or in several files."),
+                    path=str(self.path),
+                    size=unpacked // 1_000_000,
+                    limit=UNPACKED_LIMIT // 1_000_000,
+                )
+            sheets = [member for member in members if member.filename.startswith("xl/worksheets/")]
+            return any(holds_formula(archive.open(member)) for member in sheets if not member.is_dir())
+
+
+def open_excel(path: Path, column_map: Mapping[str, str]) -> ExcelReader:
+    """Open an Excel workbook."""
+    check_kind(path)
+    return ExcelReader(path, column_map)
+
+
+@contextmanager
+def damaged_workbook_refused(path: Path) -> Iterator[None]:
+    """Turn what a damaged workbook raises into a refusal; openpyxl's warnings are about styles, never about values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            yield
+        except WORKBOOK_ERRORS as error:
+            raise damaged(path, error) from error
+
+
+def holds_formula(sheet: IO[bytes]) -> bool:
+    """Whether the XML of a sheet holds a formula."""
+    with sheet:
+        before = b""
+        while chunk := sheet.read(CHUNK_BYTES):
+            if re.search(rb"<f[\s>/]", before + chunk):
+                return True
+            before = chunk[-3:]
+    return False
+
+
+def all_rows(sheet: ReadOnlyWorksheet) -> Iterator[tuple[Any, ...]]:
+    """The values of every row, blank ones included; the size that a program wrote in the sheet is not trusted."""
+    sheet.reset_dimensions()
+    rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(values_only=True)  # type: ignore[misc, unused-ignore]
+    return rows
+
+
+def excel_text(value: Any, column: str) -> str:
+    """A cell of Excel as text; a date in the column of periods is its month."""
+    if value is None or value is NOT_COMPUTED:
+        return ""
+    if isinstance(value, date) and column == schema.PERIOD:
+        return f"{value.year:04d}-{value.month:02d}"
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value).strip()

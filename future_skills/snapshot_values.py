@@ -103,7 +103,7 @@ def read_code(text: str) -> str | None:
 
 def read_period(text: str) -> str:
     """A month, YYYY-MM."""
-    if not _PERIOD.match(text):
+    if not _PERIOD.fullmatch(text):
         raise Unacceptable(translatable("a period is a month, written YYYY-MM, as 2025-03"))
     return text
 
@@ -150,7 +150,7 @@ def check_range(number: float, feature: schema.NumericFeature) -> None:
 
 def _plain(text: str, *, comma_separates_cells: bool) -> str:
     """The number as Python writes it."""
-    if _PLAIN_NUMBER.match(text):
+    if _PLAIN_NUMBER.fullmatch(text):
         return text
     lowered = text.casefold()
     if lowered in MISSING_MARKERS or lowered in INFINITIES:
@@ -161,15 +161,15 @@ def _plain(text: str, *, comma_separates_cells: bool) -> str:
         raise Unacceptable(
             translatable("a percent sign is not accepted: write 0.82 for a share of 82 %, 7.1 for a rate of 7.1 %")
         )
-    if comma_separates_cells and _MAYBE_THOUSANDS.match(text):
+    if comma_separates_cells and _MAYBE_THOUSANDS.fullmatch(text):
         raise Unacceptable(
             translatable("this can mean {whole} or {decimal}: write one of these"),
             whole=text.replace(",", ""),
             decimal=text.replace(",", "."),
         )
-    if _SPACED_NUMBER.match(text):
+    if _SPACED_NUMBER.fullmatch(text):
         text = re.sub(f"[{THOUSANDS_SPACES}]", "", text)
         return text.replace(",", ".")
-    if _COMMA_NUMBER.match(text):
+    if _COMMA_NUMBER.fullmatch(text):
         return text.replace(",", ".")
     raise Unacceptable(translatable("this is not a number: write 1204.5 or 1204,5, with no other sign"))

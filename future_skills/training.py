@@ -51,7 +51,7 @@ from future_skills.manifest import (
     Split,
     SplitKind,
 )
-from future_skills.metrics import HIGH_RANK, Ranks, Scores, measure, measure_emergence, model_scores, ranks
+from future_skills.metrics import Ranks, Scores, measure, model_scores, ranks
 from future_skills.pipeline import ALGORITHMS, build_model, calibrated, default_algorithm, default_features
 from future_skills.profile import full_profile, short_profile
 
@@ -60,6 +60,11 @@ IMPORTANCE_REPEATS = 3
 
 Parameter = str | int | float | bool | None
 Progress = Callable[[str], None]
+
+
+def _silent(step: str) -> None:
+    """Report nothing."""
+    del step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ def train(
     parent: str | None = None,
     changes: str = "",
     notes: str = "",
-    on_step: Progress = lambda step: None,
+    on_step: Progress = _silent,
 ) -> LoadedVersion:
     """Train a version and write its files.
 
@@ -174,7 +179,9 @@ def train(
     columns = list(trained.features.columns)
     contents = {
         MODEL_SUFFIX: model_bytes(trained.model),
-        PROFILE_SUFFIX: json.dumps(full_profile(training_rows.select(columns), training_rows), ensure_ascii=False).encode(),
+        PROFILE_SUFFIX: json.dumps(
+            full_profile(training_rows.select(columns), training_rows), ensure_ascii=False
+        ).encode(),
         ROWS_SUFFIX: _parquet_bytes(trained.rows),
     }
     manifest = _manifest(
@@ -203,12 +210,14 @@ def require_version_name(version: str) -> None:
     """
     if re.fullmatch(VERSION_NAME_PATTERN.strip("^$"), version) is None:
         raise UsageError(
-            translatable("“{version}” cannot name a version: letters, digits, “.”, “_” and “-”, 64 characters at most."),
+            translatable(
+                "“{version}” cannot name a version: letters, digits, “.”, “_” and “-”, 64 characters at most."
+            ),
             version=version[:80],
         )
 
 
-def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = lambda step: None) -> Trained:
+def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _silent) -> Trained:
     """Fit a model on the training rows and measure it, beside the baselines, on the test rows."""
     frame = dataset.frame
     if recipe.feature_set == "history":
@@ -280,7 +289,9 @@ def history_frame(dataset: Dataset) -> pl.DataFrame:
     if not dataset.has_periods:
         raise UsageError(
             translatable("{name} does not say the period of every row: there is no history to take features from."),
-            hint=translatable("Name the columns with --period-column and --label-period-column, or use --features base."),
+            hint=translatable(
+                "Name the columns with --period-column and --label-period-column, or use --features base."
+            ),
             name=dataset.name,
         )
     facts = dataset.frame.with_columns(pl.col(schema.CURRENT_LEVEL).alias(schema.OBSERVED_LEVEL))
@@ -364,10 +375,8 @@ def permutation_importances(trained: Trained, *, random_state: int) -> dict[str,
     features = test.select(columns)
 
     def worth(rows: pl.DataFrame) -> tuple[float, float | None]:
-        scores = model_scores(trained.model, rows)
-        assert scores.probabilities is not None
-        emergence = measure_emergence(truth, scores.probabilities[:, HIGH_RANK], current)
-        return measure(truth, scores, current).f1_macro, emergence.average_precision
+        metrics = measure(truth, model_scores(trained.model, rows), current)
+        return metrics.f1_macro, metrics.emergence.average_precision if metrics.emergence else None
 
     whole_f1, whole_emergence = worth(features)
     importances = {}
@@ -380,7 +389,9 @@ def permutation_importances(trained: Trained, *, random_state: int) -> dict[str,
         importances[name] = Importance(
             f1_macro=round(whole_f1 - float(np.mean([f1 for f1, _ in shuffled])), 6),
             emergence=(
-                round(whole_emergence - float(np.mean(emergence)), 6) if whole_emergence is not None and emergence else None
+                round(whole_emergence - float(np.mean(emergence)), 6)
+                if whole_emergence is not None and emergence
+                else None
             ),
         )
     return importances

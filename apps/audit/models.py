@@ -9,6 +9,9 @@ class AuditHead(models.Model):
     sequence = models.PositiveBigIntegerField()
     hash = models.CharField(max_length=64)
 
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.hash[:12]}"
+
 
 class AuditEvent(models.Model):
     """Who did what, when, to which object, in the transaction of the act itself.

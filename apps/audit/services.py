@@ -28,9 +28,7 @@ class Actor(Protocol):
         """Where the name comes from (see ``apps.accounts.actors.Actor``)."""
 
 
-def record(
-    *, actor: Actor, action: str, object_type: str, object_id: str, details: Mapping[str, Any]
-) -> AuditEvent:
+def record(*, actor: Actor, action: str, object_type: str, object_id: str, details: Mapping[str, Any]) -> AuditEvent:
     """Append one event to the chain, inside the caller's transaction.
 
     Raises:

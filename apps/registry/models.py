@@ -50,9 +50,7 @@ class ModelVersion(models.Model):
     class Meta:
         ordering = ["trained_at", "id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(name__regex=VERSION_NAME_PATTERN), name="version_name_is_valid"
-            ),
+            models.CheckConstraint(condition=Q(name__regex=VERSION_NAME_PATTERN), name="version_name_is_valid"),
         ]
 
     def __str__(self) -> str:

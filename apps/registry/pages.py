@@ -87,9 +87,7 @@ MEASURES: Final = (
     Measure(
         "f1_macro",
         _("Macro F1"),
-        _(
-            "precision and recall together, the three levels weighing the same: a rare High counts as much as Low"
-        ),
+        _("precision and recall together, the three levels weighing the same: a rare High counts as much as Low"),
         lambda metrics: metrics.f1_macro,
         fmt.decimal,
         "f1_macro",
@@ -210,9 +208,7 @@ def measure_table(models: Sequence[tuple[Text, Metrics]]) -> MeasureTable:
         for one in MEASURES
     )
     reasons = [
-        format_lazy(
-            "{model}, {measure}: {reason}", model=name, measure=_measure_name(key), reason=gettext(reason)
-        )
+        format_lazy("{model}, {measure}: {reason}", model=name, measure=_measure_name(key), reason=gettext(reason))
         for name, words in models
         for key, reason in words.reasons.items()
     ]
@@ -327,9 +323,7 @@ def version_measures(words: Manifest) -> MeasureTable:
             models.append((same, baseline.model_on_same_rows))
         models.append((name, baseline))
     table = measure_table(models)
-    absent = tuple(
-        f"{BASELINE_NAMES[key]}: {gettext(reason)}" for key, reason in words.baselines.reasons.items()
-    )
+    absent = tuple(f"{BASELINE_NAMES[key]}: {gettext(reason)}" for key, reason in words.baselines.reasons.items())
     return MeasureTable(table.columns, table.sizes, table.rows, (*absent, *table.reasons))
 
 
@@ -489,9 +483,7 @@ def history_chart(rows: Sequence[VersionRow]) -> SafeString:
     """Macro F1 and accuracy over versions, with the newest one's baseline and the target."""
     newest = rows[-1]
     same = gettext("“same as today”")
-    lines = [
-        charts.ReferenceLine(same, value) for value in [newest.persistence_f1_macro] if value is not None
-    ]
+    lines = [charts.ReferenceLine(same, value) for value in [newest.persistence_f1_macro] if value is not None]
     series = (
         charts.MetricSeries(
             "f1_macro", tuple(charts.VersionPoint(row.name, row.f1_macro) for row in rows), tuple(lines)
@@ -532,7 +524,7 @@ def table_sentence(summary: RegistrySummary) -> str:
                     value=fmt.decimal(best.persistence_f1_macro, code)
                 )
             )
-    return gettext(" ; ").join(parts) + "."
+    return gettext("; ").join(parts) + "."
 
 
 # --- Two versions ---------------------------------------------------------------------------------
@@ -552,9 +544,7 @@ def differing(reference: Manifest, challenger: Manifest) -> list[Change]:
     return [
         *fixed,
         *_differing_keys(_("Hyperparameter {name}"), reference.hyperparameters, challenger.hyperparameters),
-        *_differing_keys(
-            _("Library {name}"), reference.environment.libraries, challenger.environment.libraries
-        ),
+        *_differing_keys(_("Library {name}"), reference.environment.libraries, challenger.environment.libraries),
     ]
 
 
@@ -576,9 +566,7 @@ def _ingredients(words: Manifest) -> list[tuple[Text, str]]:
     ]
 
 
-def _differing_keys(
-    label: Text, reference: Mapping[str, object], challenger: Mapping[str, object]
-) -> Iterable[Change]:
+def _differing_keys(label: Text, reference: Mapping[str, object], challenger: Mapping[str, object]) -> Iterable[Change]:
     for key in sorted({*reference, *challenger}):
         ours, theirs = (str(words.get(key, fmt.UNKNOWN)) for words in (reference, challenger))
         if ours != theirs:
@@ -630,7 +618,7 @@ def comparison_sentence(comparison: Comparison) -> str:
     if not states["better"] and not states["worse"]:
         return gettext(
             "Inconclusive: on {rows} test rows that both share, no difference between {challenger} and {reference} "
-            "stands clear of its 90% interval."
+            "stands clear of zero."
         ).format(rows=rows, challenger=comparison.challenger, reference=comparison.reference)
     head = gettext("On {rows} test rows that both share, {challenger} against {reference}: ").format(
         rows=rows, challenger=comparison.challenger, reference=comparison.reference
@@ -645,7 +633,7 @@ def comparison_sentence(comparison: Comparison) -> str:
         for state, names in states.items()
         if names
     ]
-    return head + gettext(" ; ").join(parts) + "."
+    return head + gettext("; ").join(parts) + "."
 
 
 def _decapitalised(name: str) -> str:
@@ -658,6 +646,15 @@ def _state(row: Difference) -> str:
     if low > 0:
         return "better"
     return "worse" if high < 0 else "unsure"
+
+
+def compared_measures(reference: Manifest, challenger: Manifest, comparison: Comparison | None) -> MeasureTable:
+    """Measures of the two, on the rows they share where they were scored again, else each on its own test rows."""
+    if comparison and comparison.reference_metrics and comparison.challenger_metrics:
+        ours, theirs = comparison.reference_metrics, comparison.challenger_metrics
+    else:
+        ours, theirs = reference.metrics, challenger.metrics
+    return measure_table([(reference.version, ours), (challenger.version, theirs)])
 
 
 def difference_rows(comparison: Comparison) -> list[DifferenceRow]:
@@ -704,7 +701,7 @@ def comparison_counts(comparison: Comparison) -> str:
         p = comparison.mcnemar_p
         written = f"<\u00a0{fmt.decimal(0.001, code)}" if p < 0.001 else f"=\u00a0{fmt.decimal(p, code)}"
         parts.append(gettext("McNemar mid-p {p}").format(p=written))
-    return gettext(" ; ").join(parts) + "."
+    return gettext("; ").join(parts) + "."
 
 
 def seen_sentences(comparison: Comparison) -> list[str]:

@@ -23,13 +23,21 @@ def find_version(name: str) -> ModelVersion:
     """
     version = None
     if re.fullmatch(VERSION_NAME_PATTERN, name):
-        version = (
-            ModelVersion.objects.select_related("dataset", "parent", "retraction").filter(name=name).first()
-        )
+        version = ModelVersion.objects.select_related("dataset", "parent", "retraction").filter(name=name).first()
     if version is None:
         newest = ModelVersion.objects.order_by("-id").values_list("name", flat=True)[:20]
         raise VersionNotFoundError(version=name[:80], known=", ".join(newest) or "—")
     return version
+
+
+def newest_version_name() -> str | None:
+    """Name of the newest version that was not retracted, or None."""
+    return (
+        ModelVersion.objects.filter(retraction__isnull=True)
+        .order_by("-trained_at", "-id")
+        .values_list("name", flat=True)
+        .first()
+    )
 
 
 # --- The table of versions ------------------------------------------------------------------------
@@ -143,9 +151,7 @@ def versions_page(*, text: str, sort: str, page: int) -> VersionsPage:
     page = min(page, pages)
     start = (page - 1) * PAGE_SIZE
     keys = list(found.order_by(*_ordering(sort)).values_list("pk", flat=True)[start : start + PAGE_SIZE])
-    rows = {
-        row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", *_COLUMNS.values())
-    }
+    rows = {row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", *_COLUMNS.values())}
     return VersionsPage(tuple(_version_row(rows[key]) for key in keys), total, page, pages)
 
 

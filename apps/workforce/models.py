@@ -63,9 +63,7 @@ class SkillSnapshot(models.Model):
         ordering = ["period", "job_role_id", "skill_id"]
         constraints = [
             models.UniqueConstraint(fields=["period", "job_role", "skill"], name="snapshot_one_per_pair_and_period"),
-            models.CheckConstraint(
-                condition=Q(period__regex=schema.PERIOD_PATTERN), name="snapshot_period_is_a_month"
-            ),
+            models.CheckConstraint(condition=Q(period__regex=schema.PERIOD_PATTERN), name="snapshot_period_is_a_month"),
             models.CheckConstraint(
                 condition=Q(observed_need_level__isnull=True) | Q(observed_need_level__in=schema.LEVELS),
                 name="snapshot_level_is_known",

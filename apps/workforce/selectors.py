@@ -85,3 +85,15 @@ def observed_periods() -> list[str]:
         .values_list(schema.PERIOD, flat=True)
         .distinct()
     )
+
+
+def known_names() -> dict[str, list[str]]:
+    """Names and codes already stored, in alphabetical order, by column of ``schema.SNAPSHOT_COLUMNS``."""
+    columns = {
+        schema.ROLE_CODE: JobRole.objects.order_by("code").values_list("code", flat=True),
+        schema.ROLE: JobRole.objects.order_by("name").values_list("name", flat=True),
+        schema.DEPARTMENT: JobRole.objects.order_by("department").values_list("department", flat=True).distinct(),
+        schema.SKILL: Skill.objects.order_by("name").values_list("name", flat=True),
+        schema.CATEGORY: Skill.objects.order_by("category").values_list("category", flat=True).distinct(),
+    }
+    return {column: list(values) for column, values in columns.items()}

@@ -1,18 +1,27 @@
 """The verbs of HR facts: the only writers of job roles, skills and snapshots."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 from django.db import connection, transaction
 from django.db.models import Count, Max
+from django.utils.translation import gettext
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record
 from apps.workforce.models import JobRole, Skill, SkillSnapshot
 from apps.workforce.selectors import PERIOD_FACTS, stored_facts
 from future_skills import schema
-from future_skills.errors import DataError, translatable
+from future_skills.errors import DataError, Defect, UsageError, translatable
+from future_skills.files import written_whole
+from future_skills.snapshot_file import OpenedSnapshots, open_snapshots
+from future_skills.snapshot_readers import Note
+from future_skills.snapshot_rejects import Refusals, Rejects, RejectsFile
+from future_skills.snapshot_staging import RolePair, Staging
 
 IMPORT_LOCK = 7_305_118
 """Number of the PostgreSQL advisory lock that makes imports take turns, so that two cannot create one role twice."""
@@ -71,9 +80,6 @@ def store_snapshots(
                 raise DataError(
                     translatable("{source}: two rows describe the same period, job role and skill."), source=source
                 )
-            conflicts = writer.add_roles(frame)
-            if conflicts:
-                raise DataError(conflicts[0].template, **conflicts[0].details)
             counts += writer.store(frame)
             periods.update(frame[schema.PERIOD].unique())
         writer.refresh_present(counts)
@@ -94,23 +100,196 @@ def store_snapshots(
 
 
 @dataclass(frozen=True, slots=True)
-class RoleConflict:
-    """A role whose code and name contradict those stored.
+class ImportedFile:
+    """A file of an import.
 
     Attributes:
-        code: code in the rows; None where they have none.
-        name: name in the rows.
-        template: what is wrong, with the placeholders of ``details``.
+        name: its name, without the folder.
+        sha256: of its bytes, hexadecimal.
+        rows: rows read in it.
+        notes: what a person should know about how it was read.
     """
 
-    code: str | None
     name: str
+    sha256: str
+    rows: int
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did. ``read`` = created + updated + unchanged + duplicates + rejected.
+
+    Attributes:
+        read: rows in the files, blank ones and headings left aside.
+        counts: what became of the rows that were stored.
+        duplicates: rows that repeat another one of the import, value for value.
+        rejected: rows that were refused, and written to the rejects file.
+        periods: those of the rows that were stored.
+        files: the files, in the order given.
+    """
+
+    read: int
+    counts: ImportCounts
+    duplicates: int
+    rejected: int
+    periods: tuple[str, ...]
+    files: tuple[ImportedFile, ...]
+
+
+def import_snapshots(
+    *,
+    actor: Actor,
+    paths: Sequence[Path],
+    column_map: Mapping[str, str] | None = None,
+    rejects_path: Path | None = None,
+    on_progress: Callable[[str, float], None] | None = None,
+) -> ImportResult:
+    """Import files of HR facts: all rows of all files, or nothing.
+
+    Args:
+        actor: who acts.
+        paths: CSV, CSV.gz, Parquet or Excel files.
+        column_map: their heading -> our column.
+        rejects_path: where rows that cannot be accepted are written, with their reasons; the others are then stored.
+        on_progress: told what is being done (``read`` or ``store``) and how far it is, 0 to 1.
+
+    Raises:
+        DataError: a file cannot be read, lacks a column or holds a value that cannot be accepted; nothing was written.
+        UsageError: a column named in ``column_map`` does not exist, or the rejects file is one of the files.
+    """
+    progress = on_progress or _silent
+    files = [open_snapshots(path, column_map) for path in paths]
+    if rejects_path is not None and rejects_path.resolve() in {path.resolve() for path in paths}:
+        raise UsageError(translatable("{path} is a file to import: rejects cannot go there."), path=str(rejects_path))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="future-skills-import-")))
+        staging = Staging(folder, [file.path.name for file in files], [file.reader.headings for file in files])
+        rejects: Rejects = Refusals(paths)
+        if rejects_path is not None:
+            whole = stack.enter_context(written_whole(rejects_path))
+            rejects = stack.enter_context(RejectsFile.open(whole, paths, gettext))
+        read = _stage(files, staging, rejects, progress)
+        _reject_contradictions(staging, rejects)
+        with transaction.atomic():
+            writer = SnapshotWriter()
+            _reject_role_conflicts(writer, staging, rejects)
+            rejects.refuse_if_any()
+            counts, duplicates, periods = _store(writer, staging, progress)
+            imported = tuple(
+                ImportedFile(file.path.name, file.sha256, rows, file.notes)
+                for file, rows in zip(files, read, strict=True)
+            )
+            result = ImportResult(sum(read), counts, duplicates, rejects.count, periods, imported)
+            if periods:
+                _record_import(actor, result)
+    return result
+
+
+def _silent(stage: str, share: float) -> None:
+    """Nobody is watching."""
+    del stage, share
+
+
+def _stage(
+    files: Sequence[OpenedSnapshots], staging: Staging, rejects: Rejects, progress: Callable[[str, float], None]
+) -> list[int]:
+    """Read all files, keep their valid rows aside, and return how many rows each holds."""
+    total = sum(file.path.stat().st_size for file in files) or 1
+    done = 0
+    read = []
+    for number, file in enumerate(files):
+        size = file.path.stat().st_size
+        rows = 0
+        for batch in file.batches(lambda share, done=done, size=size: progress("read", (done + share * size) / total)):
+            staging.add(number, batch.rows)
+            for row in batch.rejected:
+                rejects.add(number, row)
+            rows += batch.rows.height + len(batch.rejected)
+        done += size
+        read.append(rows)
+    return read
+
+
+def _reject_contradictions(staging: Staging, rejects: Rejects) -> None:
+    """Reject the rows that contradict each other, within a file or across files."""
+    _reject_roles(staging.contradictory_roles(), staging, rejects)
+    for period in sorted(staging.periods):
+        for place, row in staging.contradictions(period):
+            staging.drop(place)
+            rejects.add(place.file, row)
+
+
+def _reject_role_conflicts(writer: "SnapshotWriter", staging: Staging, rejects: Rejects) -> None:
+    """Reject the rows whose role contradicts the database."""
+    defects: dict[RolePair, Defect] = {}
+    for (name, code), place in staging.roles.items():
+        conflict = writer.role_conflict(code, name)
+        if conflict:
+            heading = staging.headings[place.file][schema.ROLE]
+            defects[name, code] = Defect(place.line, heading, name[:80], conflict.template, conflict.values)
+    _reject_roles(defects, staging, rejects)
+
+
+def _reject_roles(defects: dict[RolePair, Defect], staging: Staging, rejects: Rejects) -> None:
+    for place, row in list(staging.rows_of_roles(defects)) if defects else []:
+        staging.drop(place)
+        rejects.add(place.file, row)
+
+
+def _store(
+    writer: "SnapshotWriter", staging: Staging, progress: Callable[[str, float], None]
+) -> tuple[ImportCounts, int, tuple[str, ...]]:
+    """Write what was kept aside, period by period; return the counts, the repeated rows and the periods."""
+    counts = ImportCounts()
+    duplicates = 0
+    periods = []
+    for number, period in enumerate(sorted(staging.periods), start=1):
+        rows, repeated = staging.period_rows(period)
+        if rows.height:
+            counts += writer.store(rows)
+            periods.append(period)
+        duplicates += repeated
+        progress("store", number / len(staging.periods))
+    writer.refresh_present(counts)
+    return counts, duplicates, tuple(periods)
+
+
+def _record_import(actor: Actor, result: ImportResult) -> None:
+    """The audit event of an import; one that changed nothing is an act too, and is recorded."""
+    record(
+        actor=actor,
+        action="workforce.import_snapshots",
+        object_type="snapshots",
+        object_id=", ".join(file.name for file in result.files)[:200],
+        details={
+            "files": [{"name": file.name, "sha256": file.sha256, "rows": file.rows} for file in result.files],
+            "periods": list(result.periods),
+            "read": result.read,
+            "created": result.counts.created,
+            "updated": result.counts.updated,
+            "unchanged": result.counts.unchanged,
+            "duplicates": result.duplicates,
+            "rejected": result.rejected,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoleConflict:
+    """Why a role cannot be what is stored.
+
+    Attributes:
+        template: what is wrong, with the placeholders of ``values``.
+        values: what fills them.
+    """
+
     template: str
-    details: dict[str, str]
+    values: tuple[tuple[str, str], ...]
 
 
 class SnapshotWriter:
-    """Writes valid rows, inside the caller's transaction: roles first, then their snapshots, then ``refresh_present``.
+    """Writes valid rows, inside the caller's transaction; ``refresh_present`` comes last.
 
     It keeps the ids of roles and skills, so that a batch costs a handful of queries however many rows it has.
     """
@@ -124,21 +303,35 @@ class SnapshotWriter:
         self._role_ids: dict[str, int] = {name: role.pk for name, role in self._roles_by_name.items()}
         self._skill_ids: dict[str, int] = dict(Skill.objects.order_by().values_list("name", "id"))
 
-    def add_roles(self, frame: pl.DataFrame) -> list[RoleConflict]:
-        """Create, rename or give a code to the roles of ``frame``; return those that contradict what is stored."""
+    def role_conflict(self, code: str | None, name: str) -> RoleConflict | None:
+        """Why a role of that code and name contradicts those stored; None if it does not."""
+        namesake = self._roles_by_name.get(name)
+        if namesake is None:
+            if code is None and name in self._roles_by_code:
+                template = translatable("the job role {name} has no code here, and {name} is the code of another one")
+                return RoleConflict(template, (("name", name),))
+            return None
+        if code is None or namesake.code == code:
+            return None
+        if namesake.code == namesake.name and code not in self._roles_by_code:
+            return None  # until now it was known by its name alone: this is its code
+        template = translatable("the job role {name} is stored with the code {stored}, not {code}")
+        return RoleConflict(template, (("name", name), ("stored", namesake.code), ("code", code)))
+
+    def _add_roles(self, frame: pl.DataFrame) -> None:
+        """Create the roles that are new; give the others their new name, or the code they did not have."""
         pairs = (
             frame.sort(schema.PERIOD)
             .group_by(schema.ROLE_CODE, schema.ROLE, maintain_order=True)
             .agg(pl.col(schema.PERIOD).last(), pl.col(schema.DEPARTMENT).last())
         )
-        conflicts: list[RoleConflict] = []
         new: list[JobRole] = []
         for code, name, period, department in pairs.iter_rows():
-            role = self._known_role(code, name)
-            conflict = self._role_conflict(role, code, name)
+            conflict = self.role_conflict(code, name)
             if conflict:
-                conflicts.append(conflict)
-            elif role is None:
+                raise DataError(conflict.template, **dict(conflict.values))
+            role = self._roles_by_code.get(code or "") or self._roles_by_name.get(name)
+            if role is None:
                 role = JobRole(code=code or name, name=name, department=department)
                 new.append(role)
                 self._remember(role)
@@ -146,24 +339,6 @@ class SnapshotWriter:
                 self._keep_up_to_date(role, code, name, period)
         JobRole.objects.bulk_create(new, batch_size=1000)
         self._role_ids.update((role.name, role.pk) for role in new)
-        return conflicts
-
-    def _known_role(self, code: str | None, name: str) -> JobRole | None:
-        """The stored role that a code and a name mean: by code first, by name otherwise."""
-        return self._roles_by_code.get(code or "") or self._roles_by_name.get(name)
-
-    def _role_conflict(self, role: JobRole | None, code: str | None, name: str) -> RoleConflict | None:
-        namesake = self._roles_by_name.get(name)
-        if namesake is None and code is None and name in self._roles_by_code:
-            template = translatable("the job role {name} has no code here, and {name} is the code of another job role")
-            return RoleConflict(code, name, template, {"name": name})
-        if namesake is None or code is None or namesake.code == code:
-            return None
-        name_is_its_code = namesake.code == namesake.name and role is namesake
-        if name_is_its_code:
-            return None
-        template = translatable("the job role {name} is stored with the code {stored_code}, not {code}")
-        return RoleConflict(code, name, template, {"name": name, "stored_code": namesake.code, "code": code})
 
     def _keep_up_to_date(self, role: JobRole, code: str | None, name: str, period: str) -> None:
         """Give a role its new name (if these rows are the latest) or the code it did not have."""
@@ -184,17 +359,22 @@ class SnapshotWriter:
         self._roles_by_name[role.name] = role
 
     def _add_skills(self, frame: pl.DataFrame) -> None:
-        latest = frame.sort(schema.PERIOD).group_by(schema.SKILL, maintain_order=True).agg(pl.col(schema.CATEGORY).last())
+        latest = (
+            frame.sort(schema.PERIOD).group_by(schema.SKILL, maintain_order=True).agg(pl.col(schema.CATEGORY).last())
+        )
         new = [
-            Skill(name=name, category=category)
-            for name, category in latest.iter_rows()
-            if name not in self._skill_ids
+            Skill(name=name, category=category) for name, category in latest.iter_rows() if name not in self._skill_ids
         ]
         Skill.objects.bulk_create(new, batch_size=1000)
         self._skill_ids.update((skill.name, skill.pk) for skill in new)
 
     def store(self, frame: pl.DataFrame) -> ImportCounts:
-        """Write the snapshots of ``frame``, whose roles were added; rows equal to the stored ones are left alone."""
+        """Write the snapshots of ``frame``, new roles and skills first; rows equal to the stored ones are left alone.
+
+        Raises:
+            DataError: a role's code and name contradict those stored.
+        """
+        self._add_roles(frame)
         self._add_skills(frame)
         rows = frame.select(
             schema.PERIOD,

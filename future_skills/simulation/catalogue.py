@@ -1,6 +1,7 @@
 """French names of the simulated company: departments, job roles, skill categories, skills, and what suits whom.
 
-Invented for the demonstration; salaries and headcounts are orders of magnitude, not statistics.
+An industrial group of about 8 000 people, invented for the demonstration: salaries and headcounts are orders of
+magnitude, not statistics.
 """
 
 from dataclasses import dataclass
@@ -53,100 +54,100 @@ _ROLES: Final[tuple[tuple[str, str, tuple[tuple[str, float, int], ...]], ...]] =
         "PR",
         "Production industrielle",
         (
-            ("Opérateur de production", 26.0, 240),
-            ("Conducteur de ligne automatisée", 30.5, 85),
-            ("Technicien de maintenance industrielle", 34.0, 46),
-            ("Responsable d’atelier", 46.0, 14),
+            ("Opérateur de production", 26.0, 1920),
+            ("Conducteur de ligne automatisée", 30.5, 680),
+            ("Technicien de maintenance industrielle", 34.0, 368),
+            ("Responsable d’atelier", 46.0, 112),
         ),
     ),
     (
         "SI",
         "Systèmes d’information",
         (
-            ("Développeur logiciel", 46.0, 38),
-            ("Administrateur systèmes et réseaux", 42.0, 17),
-            ("Analyste de données", 45.0, 12),
-            ("Expert en cybersécurité", 58.0, 7),
+            ("Développeur logiciel", 46.0, 304),
+            ("Administrateur systèmes et réseaux", 42.0, 136),
+            ("Analyste de données", 45.0, 96),
+            ("Expert en cybersécurité", 58.0, 56),
         ),
     ),
     (
         "FI",
         "Finance et comptabilité",
         (
-            ("Comptable général", 35.0, 26),
-            ("Contrôleur de gestion", 48.0, 13),
-            ("Trésorier d’entreprise", 56.0, 5),
-            ("Auditeur interne", 52.0, 6),
+            ("Comptable général", 35.0, 208),
+            ("Contrôleur de gestion", 48.0, 104),
+            ("Trésorier d’entreprise", 56.0, 40),
+            ("Auditeur interne", 52.0, 48),
         ),
     ),
     (
         "RH",
         "Ressources humaines",
         (
-            ("Chargé de recrutement", 37.0, 11),
-            ("Gestionnaire de paie", 34.5, 10),
-            ("Responsable de la formation", 49.0, 6),
-            ("Chargé des relations sociales", 47.0, 5),
+            ("Chargé de recrutement", 37.0, 88),
+            ("Gestionnaire de paie", 34.5, 80),
+            ("Responsable de la formation", 49.0, 48),
+            ("Chargé des relations sociales", 47.0, 40),
         ),
     ),
     (
         "LA",
         "Logistique et achats",
         (
-            ("Préparateur de commandes", 25.0, 120),
-            ("Gestionnaire de stocks", 29.0, 32),
-            ("Acheteur industriel", 47.0, 15),
-            ("Responsable des transports", 45.0, 8),
+            ("Préparateur de commandes", 25.0, 960),
+            ("Gestionnaire de stocks", 29.0, 256),
+            ("Acheteur industriel", 47.0, 120),
+            ("Responsable des transports", 45.0, 64),
         ),
     ),
     (
         "SE",
         "Santé, sécurité, environnement",
         (
-            ("Infirmier de santé au travail", 37.0, 6),
-            ("Animateur sécurité", 38.0, 9),
-            ("Ingénieur environnement", 47.0, 7),
-            ("Ergonome", 44.0, 4),
+            ("Infirmier de santé au travail", 37.0, 48),
+            ("Animateur sécurité", 38.0, 72),
+            ("Ingénieur environnement", 47.0, 56),
+            ("Ergonome", 44.0, 32),
         ),
     ),
     (
         "CM",
         "Commercial et marketing",
         (
-            ("Technico-commercial", 43.0, 54),
-            ("Chargé de clientèle", 33.0, 40),
-            ("Chef de produit", 50.0, 12),
-            ("Responsable du marketing numérique", 52.0, 6),
+            ("Technico-commercial", 43.0, 432),
+            ("Chargé de clientèle", 33.0, 320),
+            ("Chef de produit", 50.0, 96),
+            ("Responsable du marketing numérique", 52.0, 48),
         ),
     ),
     (
         "RD",
         "Recherche et développement",
         (
-            ("Ingénieur de recherche", 53.0, 28),
-            ("Ingénieur en conception mécanique", 49.0, 24),
-            ("Technicien de laboratoire", 33.0, 22),
-            ("Chef de projet innovation", 58.0, 9),
+            ("Ingénieur de recherche", 53.0, 224),
+            ("Ingénieur en conception mécanique", 49.0, 192),
+            ("Technicien de laboratoire", 33.0, 176),
+            ("Chef de projet innovation", 58.0, 72),
         ),
     ),
     (
         "JU",
         "Juridique et conformité",
         (
-            ("Juriste d’entreprise", 52.0, 9),
-            ("Responsable de la conformité", 62.0, 5),
-            ("Délégué à la protection des données", 60.0, 3),
-            ("Assistant juridique", 33.0, 8),
+            ("Juriste d’entreprise", 52.0, 72),
+            ("Responsable de la conformité", 62.0, 40),
+            ("Délégué à la protection des données", 60.0, 24),
+            ("Assistant juridique", 33.0, 64),
         ),
     ),
     (
         "QM",
         "Qualité et méthodes",
         (
-            ("Ingénieur qualité", 46.0, 15),
-            ("Technicien méthodes", 35.0, 19),
-            ("Contrôleur qualité", 30.0, 27),
-            ("Responsable de l’amélioration continue", 54.0, 6),
+            ("Ingénieur qualité", 46.0, 120),
+            ("Technicien méthodes", 35.0, 152),
+            ("Contrôleur qualité", 30.0, 216),
+            ("Responsable de l’amélioration continue", 54.0, 48),
         ),
     ),
 )
@@ -329,7 +330,7 @@ _SKILLS: Final[tuple[tuple[str, tuple[tuple[str, int], ...]], ...]] = (
             ("Esprit critique face aux contenus générés", RISING),
             ("Transmission des savoir-faire", STEADY),
             ("Allemand professionnel", STEADY),
-            ("Sténographie", DECLINING),
+            ("Reprographie et courrier papier", DECLINING),
         ),
     ),
 )
@@ -347,7 +348,7 @@ SUITABILITY: Final = (
     (2, 0, 1, 0, 0, 3, 0, 1, 0, 0, 2, 2),  # Finance et comptabilité
     (1, 0, 1, 0, 0, 1, 3, 0, 2, 0, 2, 3),  # Ressources humaines
     (1, 0, 0, 1, 1, 1, 0, 3, 1, 1, 1, 2),  # Logistique et achats
-    (1, 0, 0, 1, 2, 0, 1, 0, 3, 0, 1, 2),  # Santé, sécurité, environnement
+    (1, 0, 0, 0, 2, 0, 1, 0, 3, 0, 1, 2),  # Santé, sécurité, environnement
     (1, 1, 0, 0, 0, 1, 0, 1, 0, 3, 1, 3),  # Commercial et marketing
     (3, 1, 0, 2, 2, 0, 0, 0, 1, 0, 1, 2),  # Recherche et développement
     (1, 0, 2, 0, 0, 1, 1, 0, 1, 0, 3, 2),  # Juridique et conformité

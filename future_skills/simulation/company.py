@@ -7,17 +7,20 @@ import numpy as np
 import polars as pl
 
 from future_skills import schema
-from future_skills.simulation.observation import MEMORY, Market, observe
+from future_skills.simulation.observation import MEMORY, draw_market, observe
 from future_skills.simulation.parameters import (
     DEFAULT_PARAMETERS,
     CompanyParameters,
     check_parameters,
     periods,
 )
-from future_skills.simulation.process import State, Structure, build_structure, first_state, next_state
+from future_skills.simulation.process import Ints, State, Structure, build_structure, first_state, next_state
 from future_skills.simulation.truth import level_probabilities
 
 TRUTH_COLUMNS = ("probability_low", "probability_medium", "probability_high")
+
+DECIMALS = 9
+"""Decimals of the truth: enough to rank, few enough to be the same on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def simulate_company(*, seed: int, parameters: CompanyParameters = DEFAULT_PARAM
     """
     check_parameters(seed=seed, parameters=parameters)
     structure = build_structure(seed=seed, parameters=parameters)
-    market = Market(seed=seed, structure=structure)
+    market = draw_market(seed=seed, structure=structure)
     state = first_state(seed=seed, structure=structure, parameters=parameters)
     past: deque[State] = deque([state], maxlen=MEMORY)
     while state.quarter < -1:
@@ -56,26 +59,21 @@ def simulate_company(*, seed: int, parameters: CompanyParameters = DEFAULT_PARAM
     for period in periods(parameters):
         state = next_state(seed=seed, structure=structure, parameters=parameters, state=state)
         past.append(state)
-        seen = observe(
+        seen, role, skill = observe(
             seed=seed, structure=structure, parameters=parameters, market=market, past=past, period=period
         )
-        quarters.append(_with_truth(seen, structure, parameters, state))
+        quarters.append(seen.with_columns(_truth(structure, parameters, state, role, skill)))
     rows = pl.concat(quarters).sort(schema.SNAPSHOT_KEY)
     return SimulatedCompany(
-        snapshots=rows.select(schema.SNAPSHOT_COLUMNS),
-        truth=rows.select(*schema.SNAPSHOT_KEY, *TRUTH_COLUMNS),
+        snapshots=rows.select(schema.SNAPSHOT_COLUMNS), truth=rows.select(*schema.SNAPSHOT_KEY, *TRUTH_COLUMNS)
     )
 
 
-def _with_truth(
-    seen: pl.DataFrame, structure: Structure, parameters: CompanyParameters, state: State
-) -> pl.DataFrame:
-    role, skill = seen["role_index"].to_numpy(), seen["skill_index"].to_numpy()
-    probabilities = level_probabilities(structure, parameters, state)
-    columns = {
-        name: np.round(values[role, skill], 6)
-        for name, values in zip(TRUTH_COLUMNS, probabilities, strict=True)
-    }
-    return seen.drop("role_index", "skill_index").with_columns(
-        pl.Series(name, values) for name, values in columns.items()
+def _truth(
+    structure: Structure, parameters: CompanyParameters, state: State, role: Ints, skill: Ints
+) -> list[pl.Series]:
+    low, _, high = (
+        np.round(values[role, skill], DECIMALS) for values in level_probabilities(structure, parameters, state)
     )
+    medium = np.maximum(np.round(1.0 - low - high, DECIMALS), 0.0)  # so that the three add up to 1
+    return [pl.Series(name, values) for name, values in zip(TRUTH_COLUMNS, (low, medium, high), strict=True)]

@@ -6,6 +6,7 @@ from typing import Final
 
 from future_skills.errors import UsageError, translatable
 from future_skills.schema import PERIOD_PATTERN
+from future_skills.simulation.catalogue import DEPARTMENTS
 
 MONTHS_PER_QUARTER: Final = 3
 HORIZON_QUARTERS: Final = 4
@@ -67,20 +68,20 @@ class CompanyParameters:
     reversion: float = 0.12
     diffusion: float = 0.06
     neighbours: int = 5
-    volatility: float = 0.075
+    volatility: float = 0.055
     volatility_spread: float = 0.35
-    skill_drift: float = 0.025
-    skill_drift_memory: float = 0.75
+    skill_drift: float = 0.022
+    skill_drift_memory: float = 0.80
     market_drift: float = 0.012
     market_drift_memory: float = 0.70
     economy_weight: float = 0.01
     economy_memory: float = 0.80
-    wave_height: float = 1.2
-    decline_depth: float = 1.0
-    wave_delay: float = 3.0
+    wave_height: float = 1.5
+    decline_depth: float = 1.4
+    wave_delay: float = 4.0
     late_share: float = 0.35
     late_quarters: int = 6
-    judgement: float = 0.10
+    judgement: float = 0.08
     judgement_memory: float = 0.50
     listed_above: float = 0.0
     unlisted_margin: float = 0.25
@@ -157,18 +158,20 @@ def check_parameters(*, seed: int, parameters: CompanyParameters) -> None:
 def _check_relations(parameters: CompanyParameters) -> None:
     shares = parameters.suitability_share + parameters.profile_share + parameters.popularity_share
     if shares > 1:
-        raise UsageError(
-            translatable("The shares of the affinity add up to {value}, more than 1."), value=shares
-        )
+        raise UsageError(translatable("The shares of the affinity add up to {value}, more than 1."), value=shares)
     if parameters.reversion + parameters.diffusion > 1:
         raise UsageError(translatable("Reversion and diffusion together must not exceed 1."))
+    if parameters.late_department is not None and not 0 <= parameters.late_department < len(DEPARTMENTS):
+        raise UsageError(
+            translatable("late_department must be between 0 and {maximum}, or None."), maximum=len(DEPARTMENTS) - 1
+        )
     # A pair that is gone must be LOW, or the truth of “gone” would not be the truth of LOW.
     if not parameters.listed_above <= parameters.medium_above < parameters.high_above:
         raise UsageError(translatable("Thresholds must rise: listed_above, medium_above, high_above."))
 
 
 def periods(parameters: CompanyParameters) -> tuple[str, ...]:
-    """The months of the quarters, in order: ``2023-03``, ``2023-06``, …"""
+    """The months of the quarters, in order: ``2023-03``, ``2023-06`` and so on."""
     year, month = (int(part) for part in parameters.first_period.split("-"))
     months = (year * 12 + month - 1 + MONTHS_PER_QUARTER * i for i in range(parameters.quarters))
     return tuple(f"{count // 12:04d}-{count % 12 + 1:02d}" for count in months)

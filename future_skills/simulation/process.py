@@ -29,7 +29,7 @@ Flags = NDArray[np.bool_]
 BURN_IN: Final = 16
 """Quarters lived before the first one observed, so that nothing depends on how the company began."""
 
-STRUCTURE, SHOCKS, OBSERVATIONS = range(3)
+STRUCTURE, MARKET, SHOCKS, OBSERVATIONS = range(4)
 """Streams of random numbers."""
 
 
@@ -106,6 +106,11 @@ def logistic(x: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-x)), dtype=np.float64)
 
 
+def wanted_usage(need: Floats) -> Floats:
+    """Share of a role's people that a need calls for, 0 to 1."""
+    return logistic(1.6 * need - 1.2)
+
+
 def build_structure(*, seed: int, parameters: CompanyParameters) -> Structure:
     """Draw roles, skills and what suits whom."""
     rng = generator(seed, STRUCTURE)
@@ -158,12 +163,10 @@ def _match(profile: Floats, embedding: Floats) -> Floats:
     total = np.zeros((len(profile), len(embedding)))
     for dimension in range(profile.shape[1]):
         total += np.outer(profile[:, dimension], embedding[:, dimension])
-    return total / np.sqrt(profile.shape[1])
+    return np.asarray(total / np.sqrt(profile.shape[1]), dtype=np.float64)
 
 
-def _affinity(
-    rng: np.random.Generator, *, suitability: Floats, match: Floats, parameters: CompanyParameters
-) -> Floats:
+def _affinity(rng: np.random.Generator, *, suitability: Floats, match: Floats, parameters: CompanyParameters) -> Floats:
     popularity = rng.standard_normal(suitability.shape[1])
     own = rng.standard_normal(suitability.shape)
     own_share = 1.0 - parameters.suitability_share - parameters.profile_share - parameters.popularity_share
@@ -215,7 +218,8 @@ def _waves(
 def target(structure: Structure, quarter: int) -> Floats:
     """Where need is drawn to: affinity plus the skill's wave as it has reached the role, R x S."""
     phase = structure.speed * (quarter - structure.midpoint - structure.delay)
-    return structure.affinity + structure.sensitivity * structure.height * logistic(phase)
+    wave: Floats = structure.sensitivity * structure.height * logistic(phase)
+    return structure.affinity + wave
 
 
 def neighbour_mean(structure: Structure, values: Floats) -> Floats:
@@ -223,7 +227,7 @@ def neighbour_mean(structure: Structure, values: Floats) -> Floats:
     total = np.zeros_like(values)
     for rank in range(structure.neighbours.shape[1]):
         total += values[structure.neighbours[:, rank]]
-    return total / structure.neighbours.shape[1]
+    return np.asarray(total / structure.neighbours.shape[1], dtype=np.float64)
 
 
 def expected_need(
@@ -262,7 +266,7 @@ def first_state(*, seed: int, structure: Structure, parameters: CompanyParameter
         economy=0.0,
         judgement=judgement,
         listed=need + judgement > parameters.listed_above,
-        usage=logistic(1.6 * need - 1.2),
+        usage=wanted_usage(need),
     )
 
 
@@ -280,9 +284,7 @@ def next_state(*, seed: int, structure: Structure, parameters: CompanyParameters
         + parameters.market_drift * rng.standard_normal(len(CATEGORIES)),
         economy=float(parameters.economy_memory * state.economy + economy_shock),
         judgement=parameters.judgement_memory * state.judgement
-        + parameters.judgement
-        * np.sqrt(1.0 - parameters.judgement_memory**2)
-        * rng.standard_normal(state.need.shape),
+        + parameters.judgement * np.sqrt(1.0 - parameters.judgement_memory**2) * rng.standard_normal(state.need.shape),
         listed=state.listed,
         usage=state.usage,
     )
@@ -298,7 +300,7 @@ def next_state(*, seed: int, structure: Structure, parameters: CompanyParameters
         judgement=moved.judgement,
         listed=_listed(structure, parameters, moved, need),
         # People learn slowly: usage runs after the need of the quarter before.
-        usage=state.usage + 0.35 * (logistic(1.6 * state.need - 1.2) - state.usage),
+        usage=state.usage + 0.35 * (wanted_usage(state.need) - state.usage),
     )
 
 

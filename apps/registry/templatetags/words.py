@@ -25,6 +25,12 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def hundredths(share: float | None) -> str:
+    """``82,1``, for a column whose heading says %."""
+    return formatting.UNKNOWN if share is None else formatting.decimal(100 * share, _language(), 1)
+
+
+@register.filter
 def score(value: float | None) -> str:
     """``0,903``."""
     return formatting.decimal(value, _language())

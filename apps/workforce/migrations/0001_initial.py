@@ -5,57 +5,142 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='JobRole',
+            name="JobRole",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=200, unique=True)),
-                ('name', models.CharField(max_length=200, unique=True)),
-                ('department', models.CharField(max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=200, unique=True)),
+                ("name", models.CharField(max_length=200, unique=True)),
+                ("department", models.CharField(max_length=200)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Skill',
+            name="Skill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, unique=True)),
-                ('category', models.CharField(max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, unique=True)),
+                ("category", models.CharField(max_length=200)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='SkillSnapshot',
+            name="SkillSnapshot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.CharField(max_length=7)),
-                ('job_department', models.CharField(max_length=200)),
-                ('skill_category', models.CharField(max_length=200)),
-                ('trend_score', models.FloatField(null=True)),
-                ('internal_usage', models.FloatField(null=True)),
-                ('training_requests', models.FloatField(null=True)),
-                ('scarcity_index', models.FloatField(null=True)),
-                ('hiring_difficulty', models.FloatField(null=True)),
-                ('avg_salary_k', models.FloatField(null=True)),
-                ('economic_indicator', models.FloatField(null=True)),
-                ('observed_need_level', models.CharField(choices=[('LOW', 'LOW'), ('MEDIUM', 'MEDIUM'), ('HIGH', 'HIGH')], max_length=6, null=True)),
-                ('job_role', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshots', to='workforce.jobrole')),
-                ('skill', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshots', to='workforce.skill')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("period", models.CharField(max_length=7)),
+                ("job_department", models.CharField(max_length=200)),
+                ("skill_category", models.CharField(max_length=200)),
+                ("trend_score", models.FloatField(null=True)),
+                ("internal_usage", models.FloatField(null=True)),
+                ("training_requests", models.FloatField(null=True)),
+                ("scarcity_index", models.FloatField(null=True)),
+                ("hiring_difficulty", models.FloatField(null=True)),
+                ("avg_salary_k", models.FloatField(null=True)),
+                ("economic_indicator", models.FloatField(null=True)),
+                (
+                    "observed_need_level",
+                    models.CharField(
+                        choices=[("LOW", "LOW"), ("MEDIUM", "MEDIUM"), ("HIGH", "HIGH")], max_length=6, null=True
+                    ),
+                ),
+                (
+                    "job_role",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="snapshots", to="workforce.jobrole"
+                    ),
+                ),
+                (
+                    "skill",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="snapshots", to="workforce.skill"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['period', 'job_role_id', 'skill_id'],
-                'constraints': [models.UniqueConstraint(fields=('period', 'job_role', 'skill'), name='snapshot_one_per_pair_and_period'), models.CheckConstraint(condition=models.Q(('period__regex', '^[12][0-9]{3}-(0[1-9]|1[0-2])$')), name='snapshot_period_is_a_month'), models.CheckConstraint(condition=models.Q(('observed_need_level__isnull', True), ('observed_need_level__in', ('LOW', 'MEDIUM', 'HIGH')), _connector='OR'), name='snapshot_level_is_known'), models.CheckConstraint(condition=models.Q(('trend_score__isnull', True), models.Q(('trend_score__gte', 0.0), ('trend_score__lte', 1.0)), _connector='OR'), name='snapshot_trend_score_in_range'), models.CheckConstraint(condition=models.Q(('internal_usage__isnull', True), models.Q(('internal_usage__gte', 0.0), ('internal_usage__lte', 1.0)), _connector='OR'), name='snapshot_internal_usage_in_range'), models.CheckConstraint(condition=models.Q(('training_requests__isnull', True), models.Q(('training_requests__gte', 0.0), ('training_requests__lte', 1000000.0)), _connector='OR'), name='snapshot_training_requests_in_range'), models.CheckConstraint(condition=models.Q(('scarcity_index__isnull', True), models.Q(('scarcity_index__gte', 0.0), ('scarcity_index__lte', 1.0)), _connector='OR'), name='snapshot_scarcity_index_in_range'), models.CheckConstraint(condition=models.Q(('hiring_difficulty__isnull', True), models.Q(('hiring_difficulty__gte', 0.0), ('hiring_difficulty__lte', 1.0)), _connector='OR'), name='snapshot_hiring_difficulty_in_range'), models.CheckConstraint(condition=models.Q(('avg_salary_k__isnull', True), models.Q(('avg_salary_k__gte', 0.0), ('avg_salary_k__lte', 10000.0)), _connector='OR'), name='snapshot_avg_salary_k_in_range'), models.CheckConstraint(condition=models.Q(('economic_indicator__isnull', True), models.Q(('economic_indicator__gte', -100.0), ('economic_indicator__lte', 1000.0)), _connector='OR'), name='snapshot_economic_indicator_in_range')],
+                "ordering": ["period", "job_role_id", "skill_id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("period", "job_role", "skill"), name="snapshot_one_per_pair_and_period"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("period__regex", "^[12][0-9]{3}-(0[1-9]|1[0-2])$")),
+                        name="snapshot_period_is_a_month",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("observed_need_level__isnull", True),
+                            ("observed_need_level__in", ("LOW", "MEDIUM", "HIGH")),
+                            _connector="OR",
+                        ),
+                        name="snapshot_level_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("trend_score__isnull", True),
+                            models.Q(("trend_score__gte", 0.0), ("trend_score__lte", 1.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_trend_score_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("internal_usage__isnull", True),
+                            models.Q(("internal_usage__gte", 0.0), ("internal_usage__lte", 1.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_internal_usage_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("training_requests__isnull", True),
+                            models.Q(("training_requests__gte", 0.0), ("training_requests__lte", 1000000.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_training_requests_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("scarcity_index__isnull", True),
+                            models.Q(("scarcity_index__gte", 0.0), ("scarcity_index__lte", 1.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_scarcity_index_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("hiring_difficulty__isnull", True),
+                            models.Q(("hiring_difficulty__gte", 0.0), ("hiring_difficulty__lte", 1.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_hiring_difficulty_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("avg_salary_k__isnull", True),
+                            models.Q(("avg_salary_k__gte", 0.0), ("avg_salary_k__lte", 10000.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_avg_salary_k_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("economic_indicator__isnull", True),
+                            models.Q(("economic_indicator__gte", -100.0), ("economic_indicator__lte", 1000.0)),
+                            _connector="OR",
+                        ),
+                        name="snapshot_economic_indicator_in_range",
+                    ),
+                ],
             },
         ),
     ]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apps.registry.models import Dataset, ModelVersion
+from future_skills.evaluation import Comparison, Difference
 from future_skills.manifest import (
     BaselineMetrics,
     Baselines,
@@ -100,9 +101,7 @@ def _class_metrics(matrix: Matrix, index: int) -> ClassMetrics:
     )
 
 
-def baselines(
-    *, persistence: Metrics | None = None, reason: str = "", same_rows: Metrics | None = None
-) -> Baselines:
+def baselines(*, persistence: Metrics | None = None, reason: str = "", same_rows: Metrics | None = None) -> Baselines:
     """The three baselines; ``reason`` leaves persistence out, ``same_rows`` is the model on persistence's rows."""
     beaten = None if reason else baseline(persistence or metrics(SAME_AS_TODAY), same_rows)
     return Baselines(
@@ -123,9 +122,7 @@ def manifest(version: str = "v1", **changes: Any) -> Manifest:
     history = changes.pop("history", False)
     values: dict[str, Any] = {
         "version": version,
-        "metrics": metrics(WEAK, emerged=emergence(8.5, 0.15))
-        if not history
-        else metrics(emerged=emergence()),
+        "metrics": metrics(WEAK, emerged=emergence(8.5, 0.15)) if not history else metrics(emerged=emergence()),
         "baselines": baselines(),
         "created_at": BASE_TIME,
         "duration_s": 47.3,
@@ -160,12 +157,8 @@ def manifest(version: str = "v1", **changes: Any) -> Manifest:
             python="3.11.7", platform="Linux x86_64", libraries={"numpy": "2.4.0", "scikit-learn": "1.9.1"}
         ),
         "files": (
-            FileEntry(
-                name=f"future_skills_model_{version}.pkl", sha256=sha(f"{version}.pkl"), bytes=18_402_113
-            ),
-            FileEntry(
-                name=f"future_skills_model_{version}.profile.json", sha256=sha(f"{version}.p"), bytes=48_210
-            ),
+            FileEntry(name=f"future_skills_model_{version}.pkl", sha256=sha(f"{version}.pkl"), bytes=18_402_113),
+            FileEntry(name=f"future_skills_model_{version}.profile.json", sha256=sha(f"{version}.p"), bytes=48_210),
         ),
     }
     return Manifest.model_validate(values | changes)
@@ -207,9 +200,7 @@ def importances(*, history: bool) -> dict[str, Importance]:
         }
     names = (*CATEGORICAL_FEATURES, *NUMERIC_FEATURES, *(HISTORY if history else ()))
     return {
-        name: Importance(f1_macro=f1, emergence=found)
-        for name in names
-        for f1, found in [known.get(name, (0.0, 0.0))]
+        name: Importance(f1_macro=f1, emergence=found) for name in names for f1, found in [known.get(name, (0.0, 0.0))]
     }
 
 
@@ -217,7 +208,6 @@ def profile() -> dict[str, NumericProfile | CategoricalProfile]:
     """The profile of two features, enough for a valid manifest."""
     return {
         "trend_score": NumericProfile(
-            rows=122631,
             missing=0,
             minimum=0.0,
             quantiles=(0.3, 0.45, 0.5, 0.55, 0.7),
@@ -226,7 +216,6 @@ def profile() -> dict[str, NumericProfile | CategoricalProfile]:
             standard_deviation=0.12,
         ),
         "skill_category": CategoricalProfile(
-            rows=122631,
             missing=0,
             distinct=136,
             top=(("Office suite software", 5210), ("Web platform software", 4102)),
@@ -304,3 +293,27 @@ def many_versions(count: int) -> None:
             )
         )
     ModelVersion.objects.bulk_create(rows, batch_size=500)
+
+
+def comparison(reference: str = "v1", challenger: str = "v2", **changes: Any) -> Comparison:
+    """Two versions on the rows they share: the challenger better in most, inconclusive in severe errors."""
+    values: dict[str, Any] = {
+        "reference": reference,
+        "challenger": challenger,
+        "rows": 32414,
+        "seen": {reference: 0, challenger: 0},
+        "reference_metrics": metrics(WEAK, emerged=emergence(8.5, 0.15)),
+        "challenger_metrics": metrics(GOOD, emerged=emergence()),
+        "differences": (
+            Difference("accuracy", 0.9214, 0.9542, 0.0281, 0.0375),
+            Difference("f1_weighted", 0.9230, 0.9540, 0.0262, 0.0359),
+            Difference("f1_macro", 0.8307, 0.8945, 0.0529, 0.0747),
+            Difference("severe_error_rate", 0.0065, 0.0061, -0.0017, 0.0009),
+            Difference("emergence", 0.1009, 0.1365, 0.0121, 0.0594),
+        ),
+        "reference_only_right": 312,
+        "challenger_only_right": 1375,
+        "mcnemar_p": 1e-9,
+        "reason": None,
+    }
+    return Comparison(**(values | changes))

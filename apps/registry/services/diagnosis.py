@@ -1,0 +1,29 @@
+"""The four steps of the written troubleshooting, on registered versions."""
+
+from apps.registry.models import ModelVersion
+from apps.registry.selectors import find_version
+from apps.registry.store import version_paths
+from future_skills.artifact import read_rows
+from future_skills.diagnosis import Diagnosis, diagnose
+
+EARLIER_VERSIONS = 10
+"""Earlier versions that are candidates to go back to: the newest ten."""
+
+
+def diagnose_version(name: str) -> Diagnosis:
+    """Diagnose a version beside the ten registered before it that were not retracted.
+
+    Raises:
+        VersionNotFoundError: no such version.
+        ArtifactError: a file is absent or was changed.
+    """
+    version = find_version(name)
+    earlier = (
+        ModelVersion.objects.filter(retraction__isnull=True, trained_at__lt=version.trained_at)
+        .exclude(pk=version.pk)
+        .order_by("-trained_at")[:EARLIER_VERSIONS]
+    )
+    return diagnose(
+        (version.words, read_rows(version.words, version_paths(version))),
+        [(other.words, read_rows(other.words, version_paths(other))) for other in earlier],
+    )

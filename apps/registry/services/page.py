@@ -1,0 +1,90 @@
+"""MODEL_REGISTRY.md: rendered whole from the rows, at every change."""
+
+import logging
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from apps.registry.models import ModelVersion
+from future_skills.files import written_whole
+from future_skills.registry_page import HistoryLine, VersionDetails, registry_page
+
+DETAILED_VERSIONS = 30
+"""Versions described one by one; the history table has them all."""
+
+logger = logging.getLogger(__name__)
+
+
+def registry_page_path() -> Path:
+    """Where the page is written."""
+    path: Path = settings.ML_DIR / "MODEL_REGISTRY.md"
+    return path
+
+
+def registry_page_text() -> str:
+    """The page, from the rows as they are now."""
+    versions = ModelVersion.objects.order_by("-trained_at", "-id")
+    history = [
+        HistoryLine(
+            version=row["name"],
+            date=row["trained_at"],
+            dataset=row["manifest__dataset__name"],
+            samples=row["manifest__dataset__rows"],
+            accuracy=row["accuracy"],
+            f1_weighted=row["f1_weighted"],
+            n_estimators=row["manifest__hyperparameters__n_estimators"],
+            notes=row["manifest__notes"],
+            test_set=f"{row['manifest__dataset__sha256']}/{row['manifest__split__test_period']}",
+            retracted=row["retraction__reason"],
+        )
+        for row in versions.values(
+            "name",
+            "trained_at",
+            "accuracy",
+            "f1_weighted",
+            "manifest__dataset__name",
+            "manifest__dataset__rows",
+            "manifest__dataset__sha256",
+            "manifest__hyperparameters__n_estimators",
+            "manifest__split__test_period",
+            "manifest__notes",
+            "retraction__reason",
+        )
+    ]
+    details = [
+        VersionDetails(
+            manifest=version.words,
+            registered_by=version.registered_by,
+            registered_at=version.registered_at,
+            notes=tuple((note.created_at, note.created_by, note.text) for note in version.notes.all()),
+            retracted=version.retraction.reason if hasattr(version, "retraction") else None,
+        )
+        for version in versions.select_related("retraction").prefetch_related("notes")[:DETAILED_VERSIONS]
+    ]
+    return registry_page(history=history, details=details, updated_at=timezone.localtime())
+
+
+def render_registry_page() -> Path:
+    """Write the page, whole.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = registry_page_path()
+    with written_whole(path) as temporary:
+        temporary.write_text(registry_page_text(), encoding="utf-8")
+    return path
+
+
+def render_after_commit() -> None:
+    """Write the page once the act is committed; a read-only disk never fails the act itself."""
+
+    def render() -> None:
+        try:
+            render_registry_page()
+        except OSError as error:
+            logger.warning("MODEL_REGISTRY.md could not be written: %s", error)
+
+    transaction.on_commit(render)

@@ -1,0 +1,174 @@
+"""The one wiring module of the ``ml/`` scripts: where things are, who acts, how it is printed, and the registry's verbs.
+
+Importing it sets nothing up. ``registry()`` sets Django up and gives the verbs; with ``--no-register`` it is not called,
+and the scripts use the library alone (its messages are then in English).
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from apps.accounts.actors import Actor, command_actor
+from config import settings
+from future_skills.artifact import LoadedVersion
+from future_skills.errors import FutureSkillsError, UsageError, translatable
+from future_skills.evaluation_text import TextTable
+from future_skills.training import Parameter
+
+ML_DIR: Path = settings.ML_DIR
+"""Where the scripts read and write by default."""
+
+_state: dict[str, Callable[[str], str]] = {"translate": str}
+
+
+def registry() -> ModuleType:
+    """The registry's verbs (``config.registry_verbs``), Django set up."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    verbs = importlib.import_module("config.registry_verbs")
+    _state["translate"] = verbs.translate
+    return verbs
+
+
+def loaded_versions(names: list[str] | None = None) -> list[LoadedVersion]:
+    """Registered versions, files checked and opened; all those not retracted by default, oldest first."""
+    versions: list[LoadedVersion] = registry().loaded_versions(names)
+    return versions
+
+
+def actor(declared: str | None) -> Actor:
+    """Who acts: ``--as``, else FUTURE_SKILLS_ACTOR, else the user of the operating system."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    return command_actor(declared)
+
+
+def clock() -> datetime:
+    """Now."""
+    return datetime.now(UTC)
+
+
+def parameters(given: list[str], *, n_estimators: int | None = None) -> dict[str, Parameter]:
+    """``k=v`` words as hyperparameters; a value is JSON (20, 0.5, true, null) or else text.
+
+    Raises:
+        UsageError: no ``=``, or a name given twice with different values.
+    """
+    params: dict[str, Parameter] = {} if n_estimators is None else {"n_estimators": n_estimators}
+    for word in given:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise UsageError(translatable("--param takes name=value, not “{word}”."), word=word[:80])
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        if isinstance(value, list | dict):
+            raise UsageError(translatable("--param takes name=value, not “{word}”."), word=word[:80])
+        if name in params and params[name] != value:
+            raise UsageError(translatable("The hyperparameter {name} is given twice, with different values."), name=name)
+        params[name] = value
+    return params
+
+
+@contextmanager
+def steps(*, silent: bool) -> Iterator[Callable[[str], None]]:
+    """A progress line on stderr: the step under way and the time since the start; plain lines where it is no terminal."""
+    console = Console(stderr=True)
+    if silent or not console.is_terminal:
+        yield (lambda step: None) if silent else (lambda step: print(f"… {step}", file=sys.stderr, flush=True))
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("…", total=None)
+        yield lambda step: progress.update(task, description=step)
+
+
+def refuse(error: FutureSkillsError, *, as_json: bool) -> int:
+    """Print a refusal: words on stderr, or its JSON shape on stdout. Returns the exit code."""
+    message = error.explain(_state["translate"])
+    if as_json:
+        print_json({"error": {"code": error.code, "message": message, "details": error.details}})
+    print(message, file=sys.stderr)
+    return 1
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def print_version(version: LoadedVersion, *, registered: bool) -> None:
+    """What a new version is worth, beside "same as today", and where its files are."""
+    manifest = version.manifest
+    table = Table(title=f"{manifest.version} — {manifest.algorithm}, {manifest.metrics.rows} test rows")
+    table.add_column("")
+    rows = {
+        manifest.version: manifest.metrics,
+        "same as today": manifest.baselines.persistence,
+        "rules": manifest.baselines.rules,
+        "majority": manifest.baselines.majority,
+    }
+    for name in ("accuracy", "F1 weighted", "F1 macro", "precision HIGH", "emergence lift", "precision at 200", "rows"):
+        table.add_column(name, justify="right")
+    for name, metrics in rows.items():
+        if metrics is None:
+            continue
+        emergence = metrics.emergence
+        table.add_row(
+            name,
+            f"{metrics.accuracy:.4f}",
+            f"{metrics.f1_weighted:.4f}",
+            f"{metrics.f1_macro:.4f}",
+            f"{metrics.per_class['HIGH'].precision:.3f}",
+            "—" if emergence is None or emergence.lift is None else f"{emergence.lift:.1f}",
+            "—" if emergence is None or emergence.precision_at_200 is None else f"{emergence.precision_at_200:.3f}",
+            str(metrics.rows),
+        )
+    console = Console()
+    console.print(table)
+    for reason in (*manifest.baselines.reasons.items(), *manifest.metrics.reasons.items()):
+        console.print(f"{reason[0]}: {reason[1]}")
+    if manifest.split.note:
+        console.print(manifest.split.note)
+    console.print(f"Trained in {manifest.duration_s:.0f} s on {manifest.split.train_rows} rows.")
+    for path in (version.paths.model, version.paths.manifest):
+        console.print(f"  {path}", soft_wrap=True)
+    console.print("Registered." if registered else "Not registered (manage.py registry register FILE.pkl does it).")
+
+
+def print_report(paragraphs: Iterable[str], tables: Iterable[TextTable], files: Iterable[Path]) -> None:
+    """Paragraphs, tables, and the files written; ``**…**`` is shown in bold."""
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    for paragraph in paragraphs:
+        console.print(paragraph.replace("**", ""), markup=False, highlight=False)
+    for table in tables:
+        shown = Table(title=table.title, title_justify="left")
+        for place, heading in enumerate(table.columns):
+            shown.add_column(heading, justify="left" if place < table.left else "right")
+        for row in table.rows:
+            shown.add_row(*(Text(cell.strip("*"), style="bold" if cell.startswith("**") else "") for cell in row))
+        console.print(shown)
+    for path in files:
+        console.print(f"  {path}", soft_wrap=True, markup=False, highlight=False)
+
+
+class JsonErrorParser(argparse.ArgumentParser):
+    """A command line whose mistakes are JSON too when ``--json`` is among its words."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and leave with exit code 2."""
+        if "--json" in sys.argv:
+            print_json({"error": {"code": "usage", "message": message, "details": {}}})
+        super().error(message)

@@ -1,0 +1,194 @@
+"""A version's files: whole or not there, checked before they are opened."""
+
+import errno
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import joblib
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import metrics as sk
+
+from future_skills import artifact, schema
+from future_skills.artifact import LoadedVersion, VersionPaths, load_version, require_absent
+from future_skills.dataset import Dataset, build_dataset, read_dataset, split_rows, write_dataset
+from future_skills.errors import (
+    ArtifactExistsError,
+    ArtifactHashMismatchError,
+    ArtifactMissingError,
+    ManifestError,
+    UsageError,
+)
+from future_skills.manifest import manifest_text, parse_manifest, read_manifest
+from future_skills.training import Recipe, fit_and_measure, train
+
+Clock = Callable[[], datetime]
+
+
+@pytest.fixture
+def dataset(company: pl.DataFrame, tmp_path: Path) -> Dataset:
+    write_dataset(build_dataset(company), tmp_path / "dataset.csv")
+    return read_dataset(tmp_path / "dataset.csv")
+
+
+@pytest.fixture
+def version(dataset: Dataset, tmp_path: Path, clock: Clock) -> LoadedVersion:
+    return train(
+        dataset,
+        version="v1",
+        output=tmp_path / "future_skills_model_v1.pkl",
+        author="nadia",
+        clock=clock,
+        recipe=Recipe(feature_set="history", params={"n_estimators": 10}),
+    )
+
+
+def test_the_pair_is_written_and_opens_again(version: LoadedVersion, dataset: Dataset) -> None:
+    names = sorted(path.name for path in version.paths.model.parent.glob("future_skills_model_v1*"))
+    assert names == [
+        "future_skills_model_v1.json",
+        "future_skills_model_v1.pkl",
+        "future_skills_model_v1.profile.json",
+        "future_skills_model_v1.rows.parquet",
+    ]
+    opened = load_version(version.paths.model)
+    assert opened.manifest == version.manifest
+    rows = dataset.frame.select(version.manifest.features.columns)
+    assert np.array_equal(opened.model.predict_proba(rows), version.model.predict_proba(rows))
+
+
+def test_the_pickle_is_a_plain_scikit_learn_estimator_for_pandas_and_polars(version: LoadedVersion, dataset: Dataset) -> None:
+    model = joblib.load(version.paths.model)
+    rows = dataset.frame.select(version.manifest.features.columns)
+    assert np.array_equal(model.predict_proba(rows), model.predict_proba(rows.to_pandas()))
+    assert sorted(model.classes_) == sorted(schema.LEVELS)
+
+
+def test_unknown_names_and_missing_values_are_answered(version: LoadedVersion, dataset: Dataset) -> None:
+    rows = dataset.frame.select(version.manifest.features.columns).head(3)
+    strange = rows.with_columns(pl.lit("never seen").alias(schema.SKILL), pl.lit(None, dtype=pl.Float64).alias("trend_score"))
+    probabilities = version.model.predict_proba(strange)
+    assert np.isfinite(probabilities).all()
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_the_metrics_are_those_of_an_independent_computation(version: LoadedVersion, dataset: Dataset) -> None:
+    test = dataset.frame.filter(split_rows(dataset).test)
+    model = joblib.load(version.paths.model)
+    probabilities = model.predict_proba(test.select(version.manifest.features.columns))
+    predicted = model.classes_[probabilities.argmax(axis=1)]
+    truth = test[schema.LABEL].to_numpy().astype(str)
+    stated = version.manifest.metrics
+    by_class = dict(zip(model.classes_, probabilities.T, strict=True))
+    happened = np.column_stack([truth == level for level in schema.LEVELS]).astype(float)
+    in_order = np.column_stack([by_class[level] for level in schema.LEVELS])
+    assert stated.accuracy == pytest.approx((truth == predicted).mean(), abs=1e-9)
+    assert stated.f1_weighted == pytest.approx(sk.f1_score(truth, predicted, average="weighted"), abs=1e-9)
+    assert stated.f1_macro == pytest.approx(sk.f1_score(truth, predicted, average="macro"), abs=1e-9)
+    assert stated.brier == pytest.approx(((in_order - happened) ** 2).sum(axis=1).mean(), abs=1e-9)
+    assert stated.log_loss == pytest.approx(sk.log_loss(truth, probabilities, labels=model.classes_), abs=1e-9)
+    not_high = (test[schema.CURRENT_LEVEL] != "HIGH").to_numpy()
+    average_precision = sk.average_precision_score(truth[not_high] == "HIGH", by_class["HIGH"][not_high])
+    assert stated.emergence is not None
+    assert stated.emergence.average_precision == pytest.approx(average_precision, abs=1e-9)
+    persistence = version.manifest.baselines.persistence
+    assert persistence is not None
+    assert persistence.accuracy == pytest.approx((test[schema.CURRENT_LEVEL].to_numpy() == truth).mean(), abs=1e-9)
+
+
+def test_training_again_gives_the_same_metrics_and_predictions(version: LoadedVersion, dataset: Dataset) -> None:
+    again = fit_and_measure(dataset, Recipe.of(version.manifest))
+    assert again.metrics == version.manifest.metrics
+    assert again.baselines == version.manifest.baselines
+    assert again.rows.equals(version.rows())
+
+
+def test_the_manifest_begins_with_what_matters_and_stays_short(version: LoadedVersion) -> None:
+    text = version.paths.manifest.read_text()
+    assert list(json.loads(text))[:4] == ["version", "manifest_version", "metrics", "baselines"]
+    assert text.count("\n") < 300
+    assert parse_manifest(text, path="m.json") == version.manifest
+    assert manifest_text(version.manifest) == text
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet"])
+def test_one_flipped_byte_is_found_before_anything_is_opened(
+    version: LoadedVersion, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = version.paths.beside(suffix)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    monkeypatch.setattr(joblib, "load", lambda *_: pytest.fail("opened before it was checked"))
+    with pytest.raises(ArtifactHashMismatchError, match=path.name):
+        load_version(version.paths.model)
+
+
+def test_an_absent_file_is_named(version: LoadedVersion) -> None:
+    version.paths.model.unlink()
+    with pytest.raises(ArtifactMissingError, match=r"v1\.pkl"):
+        load_version(version.paths.manifest)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "v1"', '{"version": "../v1"}'])
+def test_a_manifest_that_is_none_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(ManifestError, match=r"m\.json"):
+        read_manifest(tmp_path / "m.json")
+
+
+def test_a_version_is_written_once(version: LoadedVersion, dataset: Dataset, clock: Clock) -> None:
+    before = version.paths.model.read_bytes()
+    with pytest.raises(ArtifactExistsError, match="exists already"):
+        train(dataset, version="v1", output=version.paths.model, author="nadia", clock=clock)
+    assert version.paths.model.read_bytes() == before
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_failure_while_writing_leaves_nothing_behind(
+    dataset: Dataset, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    folder = tmp_path / "models"
+
+    original = artifact.written_whole
+    calls = []
+
+    def failing(path: Path, *, exclusive: bool) -> object:
+        calls.append(path.name)
+        if len(calls) == 3:
+            raise failure
+        return original(path, exclusive=exclusive)
+
+    monkeypatch.setattr(artifact, "written_whole", failing)
+    with pytest.raises(type(failure)):
+        train(
+            dataset,
+            version="v9",
+            output=folder / "future_skills_model_v9.pkl",
+            author="nadia",
+            clock=clock,
+            recipe=Recipe(params={"n_estimators": 5}),
+        )
+    assert len(calls) == 3
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    leftover = tmp_path / ".future_skills_model_v3.pkl.1234.tmp"
+    leftover.write_bytes(b"half")
+    require_absent(VersionPaths(tmp_path / "future_skills_model_v3.pkl"))
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize("name", ["", "-v1", ".v1", "v 1", "v1/../v2", "v" * 65, "v1\n"])
+def test_a_name_that_cannot_be_a_versions_is_refused(dataset: Dataset, tmp_path: Path, clock: Clock, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a version"):
+        train(dataset, version=name, output=tmp_path / "m.pkl", author="nadia", clock=clock)
+
+
+def test_a_model_file_ends_with_pkl(dataset: Dataset, tmp_path: Path, clock: Clock) -> None:
+    with pytest.raises(UsageError, match=r"\.pkl"):
+        train(dataset, version="v1", output=tmp_path / "m.joblib", author="nadia", clock=clock)
