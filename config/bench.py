@@ -113,15 +113,15 @@ def print_version(version: LoadedVersion, *, registered: bool) -> None:
     """What a new version is worth, beside "same as today", and where its files are."""
     manifest = version.manifest
     table = Table(title=f"{manifest.version} — {manifest.algorithm}, {manifest.metrics.rows} test rows")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     rows = {
         manifest.version: manifest.metrics,
         "same as today": manifest.baselines.persistence,
         "rules": manifest.baselines.rules,
         "majority": manifest.baselines.majority,
     }
-    for name in ("accuracy", "F1 weighted", "F1 macro", "precision HIGH", "emergence lift", "precision at 200", "rows"):
-        table.add_column(name, justify="right")
+    for name in ("accuracy", "F1 weight.", "F1 macro", "prec. HIGH", "lift", "at 200", "rows"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, metrics in rows.items():
         if metrics is None:
             continue
@@ -145,6 +145,7 @@ def print_version(version: LoadedVersion, *, registered: bool) -> None:
     console.print(f"Trained in {manifest.duration_s:.0f} s on {manifest.split.train_rows} rows.")
     for path in (version.paths.model, version.paths.manifest):
         console.print(f"  {path}", soft_wrap=True)
+    console.print("HIGH: precision of that level. Lift and at 200: emergence, which needs will rise (see ml/MLOPS_GUIDE.md).")
     console.print("Registered." if registered else "Not registered (manage.py registry register FILE.pkl does it).")
 
 

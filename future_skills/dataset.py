@@ -30,7 +30,7 @@ from future_skills.files import sha256_of_bytes, written_whole
 from future_skills.history import HISTORY_FEATURES, history_features
 from future_skills.labels import label_rows, level_now
 from future_skills.manifest import SplitKind
-from future_skills.periods import add_months
+from future_skills.periods import add_months, require_month
 
 HISTORY_COLUMNS = (schema.CURRENT_LEVEL, *HISTORY_FEATURES)
 """What the history feature set adds to the eleven features."""
@@ -104,6 +104,7 @@ def build_dataset(
         NotEnoughDataError: no row has a label yet; says from when on there will be.
     """
     if as_of is not None:
+        require_month(as_of)
         snapshots = snapshots.filter(pl.col(schema.PERIOD) <= as_of)
     if snapshots.is_empty():
         raise NotEnoughDataError(

@@ -395,11 +395,12 @@ def difference_cell(one: "Difference | None", language: Language) -> str:
     """``+0,043 [+0,029 ; +0,063]``; bold where the interval leaves zero out."""
     if one is None:
         return "—"
-    shown = [
-        signed_points(value, language, 2) if one.metric in POINTS else signed(value, language)
-        for value in (one.difference, one.low, one.high)
-    ]
-    text = f"{shown[0]} [{shown[1]} ; {shown[2]}]"
+    if one.metric in POINTS:
+        low, high = (signed(100 * value, language, 2) for value in (one.low, one.high))
+        text = f"{signed_points(one.difference, language, 2)} [{low} ; {high}]"
+    else:
+        low, high = (signed(value, language) for value in (one.low, one.high))
+        text = f"{signed(one.difference, language)} [{low} ; {high}]"
     return f"**{text}**" if one.is_clear else text
 
 

@@ -4,6 +4,7 @@ import re
 
 import polars as pl
 
+from future_skills import schema
 from future_skills.errors import UsageError, translatable
 
 _MONTH = re.compile(r"^([12][0-9]{3})(?:-(0[1-9]|1[0-2]))?$")
@@ -19,6 +20,16 @@ def month_index(period: str) -> int:
     if match is None:
         raise UsageError(translatable("“{period}” is not a period: write YYYY-MM."), period=period[:80])
     return int(match[1]) * 12 + int(match[2] or 1) - 1
+
+
+def require_month(period: str) -> None:
+    """Refuse what is not YYYY-MM.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if re.fullmatch(schema.PERIOD_PATTERN.strip("^$"), period) is None:
+        raise UsageError(translatable("“{period}” is not a period: write YYYY-MM."), period=period[:80])
 
 
 def month_expression(column: str) -> pl.Expr:

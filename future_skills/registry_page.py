@@ -350,8 +350,13 @@ def _identity(details: VersionDetails, updated_at: datetime) -> str:
         (
             (
                 "Date d'entraînement",
-                f"{_moment(manifest.created_at, updated_at)}, par {_escaped(manifest.author)}, en "
-                f"{fmt.duration(manifest.duration_s, 'fr')}",
+                ", ".join(
+                    (
+                        _moment(manifest.created_at, updated_at),
+                        f"par {_escaped(manifest.author)}",
+                        f"en {fmt.duration(manifest.duration_s, 'fr')}",
+                    )
+                ),
             ),
             (
                 "Enregistrée",
@@ -381,7 +386,7 @@ _MEASURES: Final[tuple[tuple[str, str, Callable[[Metrics], str]], ...]] = (
         (
             f"precision.{level}",
             f"Précision {LEVEL_NAMES[level]}",
-            lambda m, level=level: _precision(m, level),  # type: ignore[misc]
+            lambda m, level=level: _precision(m, level),
         )
         for level in LEVELS
     ),
@@ -477,9 +482,9 @@ def _importances(manifest: Manifest) -> list[str]:
         (_escaped(name), fmt.signed(-words.f1_macro, "fr"), fmt.signed(_negative(words.emergence), "fr"))
         for name, words in first
     )
+    shown = f"{len(first)} sur {len(manifest.importances)}"
     return [
-        f"**Variables qui comptent le plus** (ce que coûte de mélanger leurs valeurs{THIN}; "
-        f"{len(first)} sur {len(manifest.importances)})",
+        f"**Variables qui comptent le plus** (ce que coûte de mélanger leurs valeurs{THIN}; {shown})",
         _table(("Variable", "F1 macro", "Précision moyenne de l'émergence"), rows, figures=2),
     ]
 

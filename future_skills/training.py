@@ -294,8 +294,14 @@ def history_frame(dataset: Dataset) -> pl.DataFrame:
             ),
             name=dataset.name,
         )
-    facts = dataset.frame.with_columns(pl.col(schema.CURRENT_LEVEL).alias(schema.OBSERVED_LEVEL))
-    return with_history_features(dataset.frame, facts)
+    in_months = dataset.frame.with_columns(
+        pl.when(pl.col(schema.PERIOD).str.len_chars() == 4)
+        .then(pl.col(schema.PERIOD) + "-01")
+        .otherwise(pl.col(schema.PERIOD))
+        .alias(schema.PERIOD)
+    )
+    facts = in_months.with_columns(pl.col(schema.CURRENT_LEVEL).alias(schema.OBSERVED_LEVEL))
+    return with_history_features(in_months, facts).with_columns(dataset.frame[schema.PERIOD])
 
 
 def measure_baselines(training: pl.DataFrame, test: pl.DataFrame, scores: Scores) -> Baselines:

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT))  # the checkout is found first
 
-from config import bench  # noqa: E402 — the checkout is found first
-from future_skills import evaluation_text  # noqa: E402
-from future_skills.dataset import read_dataset  # noqa: E402
-from future_skills.errors import FutureSkillsError  # noqa: E402
-from future_skills.evaluation import evaluate  # noqa: E402
-from future_skills.evaluation_files import require_folder, write_report  # noqa: E402
+from config import bench
+from future_skills import evaluation_text
+from future_skills.dataset import read_dataset
+from future_skills.errors import FutureSkillsError
+from future_skills.evaluation import evaluate
+from future_skills.evaluation_files import require_folder, write_report
 
 
 def arguments() -> argparse.Namespace:

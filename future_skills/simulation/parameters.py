@@ -59,7 +59,7 @@ class CompanyParameters:
 
     roles: int = 40
     skills: int = 120
-    quarters: int = 8
+    quarters: int = 12
     first_period: str = "2023-03"
     suitability_share: float = 0.50
     profile_share: float = 0.22
@@ -94,7 +94,7 @@ class CompanyParameters:
 
 
 DEFAULT_PARAMETERS: Final = CompanyParameters()
-"""About 40 roles x 120 skills over the eight quarters of 2023 and 2024."""
+"""About 40 roles x 120 skills over the twelve quarters of 2023 to 2025."""
 
 _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("roles", 2, 10_000),

@@ -1,0 +1,188 @@
+"""Register, note, retract, reproduce: the verbs on versions, and the command that calls them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from apps.accounts.actors import Actor
+from apps.audit.models import AuditEvent
+from apps.audit.services import verify_chain
+from apps.registry.models import ModelVersion
+from apps.registry.services import page
+from apps.registry.services.versions import (
+    add_note,
+    register_version,
+    reproduce_version,
+    require_new_version,
+    retract_version,
+)
+from apps.registry.store import dataset_path, version_paths
+from future_skills.artifact import load_version
+from future_skills.errors import (
+    ArtifactHashMismatchError,
+    ArtifactMissingError,
+    NotReproducibleError,
+    UsageError,
+    VersionExistsError,
+    VersionNotFoundError,
+)
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_a_version_is_kept_traceable_and_audited(registered: list[ModelVersion]) -> None:
+    v1, v2 = registered
+    assert v1.dataset is not None
+    assert (v2.parent, v2.dataset) == (v1, v1.dataset)
+    assert load_version(version_paths(v2).model).manifest == v2.words
+    assert v2.accuracy == v2.words.metrics.accuracy
+    event = AuditEvent.objects.get(action="registry.register_version", object_id="v2")
+    assert event.details["manifest_sha256"] == v2.manifest_sha256
+    assert verify_chain() == AuditEvent.objects.count()
+
+
+def test_a_name_is_used_once(registered: list[ModelVersion], pairs: Path, analyst: Actor) -> None:
+    with pytest.raises(VersionExistsError, match="v1"):
+        register_version(actor=analyst, path=pairs / "future_skills_model_v1.pkl")
+    retract_version(actor=analyst, version="v1", reason="wrong labels")
+    with pytest.raises(VersionExistsError):
+        require_new_version("v1")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet"])
+def test_a_changed_file_is_refused_and_no_row_is_written(pairs: Path, analyst: Actor, suffix: str) -> None:
+    path = pairs / f"future_skills_model_v1{suffix}"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(ArtifactHashMismatchError, match=path.name):
+        register_version(actor=analyst, path=pairs / "future_skills_model_v1.pkl")
+    assert ModelVersion.objects.count() == 0
+    assert not (settings.ARTIFACTS_DIR / "versions").exists()
+
+
+@pytest.mark.django_db
+def test_a_pair_without_its_manifest_is_refused(pairs: Path, analyst: Actor) -> None:
+    (pairs / "future_skills_model_v1.json").unlink()
+    with pytest.raises(ArtifactMissingError, match=r"v1\.json"):
+        register_version(actor=analyst, path=pairs / "future_skills_model_v1.pkl")
+
+
+def test_a_note_is_dated_named_and_audited(registered: list[ModelVersion], analyst: Actor) -> None:
+    note = add_note(actor=analyst, version="v1", text="  Libellés revus avec la DRH.  ")
+    assert (note.text, note.created_by) == ("Libellés revus avec la DRH.", "nadia")
+    assert AuditEvent.objects.get(action="registry.note").details == {"text": note.text}
+    with pytest.raises(UsageError, match="needs a text"):
+        add_note(actor=analyst, version="v1", text="  ")
+    with pytest.raises(VersionNotFoundError, match="v1"):
+        add_note(actor=analyst, version="v9", text="hello")
+
+
+def test_a_version_is_retracted_once_with_a_reason(registered: list[ModelVersion], analyst: Actor) -> None:
+    retract_version(actor=analyst, version="v2", reason="wrong labels")
+    with pytest.raises(UsageError, match="nadia"):
+        retract_version(actor=analyst, version="v2", reason="again")
+    with pytest.raises(UsageError, match="reason"):
+        retract_version(actor=analyst, version="v1", reason="")
+
+
+def test_training_again_from_the_kept_dataset_is_identical(registered: list[ModelVersion], analyst: Actor) -> None:
+    result = reproduce_version(actor=analyst, version="v2", on_step=lambda _step: None)
+    assert result.identical
+    assert result.differences == {}
+    assert AuditEvent.objects.get(action="registry.reproduce").details["identical"] is True
+
+
+def test_what_differs_is_named(registered: list[ModelVersion], analyst: Actor) -> None:
+    version = registered[0]
+    version.manifest["metrics"]["accuracy"] = 0.5
+    version.save()
+    result = reproduce_version(actor=analyst, version="v1", on_step=lambda _step: None)
+    assert list(result.differences) == ["metrics.accuracy"]
+
+
+def test_a_version_whose_dataset_was_not_kept_cannot_be_reproduced(
+    registered: list[ModelVersion], analyst: Actor
+) -> None:
+    assert registered[0].dataset is not None
+    dataset_path(registered[0].dataset).unlink()
+    with pytest.raises(NotReproducibleError, match="gone"):
+        reproduce_version(actor=analyst, version="v1", on_step=lambda _step: None)
+    ModelVersion.objects.update(dataset=None)
+    with pytest.raises(NotReproducibleError, match="not kept"):
+        reproduce_version(actor=analyst, version="v1", on_step=lambda _step: None)
+
+
+def test_the_page_follows_every_change(
+    registered: list[ModelVersion], analyst: Actor, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        add_note(actor=analyst, version="v1", text="Libellés revus.")
+    text = page.registry_page_path().read_text()
+    assert "Libellés revus." in text
+    assert text.splitlines() == page.registry_page_text().splitlines() or "Dernière mise à jour" in text
+
+
+def test_a_folder_that_cannot_be_written_never_fails_the_act(
+    registered: list[ModelVersion],
+    analyst: Actor,
+    settings: Any,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "a_file").write_text("not a folder")
+    settings.ML_DIR = tmp_path / "a_file"
+    with django_capture_on_commit_callbacks(execute=True):
+        add_note(actor=analyst, version="v1", text="kept all the same")
+    assert registered[0].notes.count() == 1
+    assert "could not be written" in caplog.text
+
+
+def test_list_and_show_and_compare_in_json(registered: list[ModelVersion], run: Run) -> None:
+    code, out, _ = run("registry", "list", "--json")
+    listed = json.loads(out)
+    assert (code, listed["total"], [row["version"] for row in listed["versions"]]) == (0, 2, ["v2", "v1"])
+    code, out, _ = run("registry", "show", "v2", "--json")
+    shown = json.loads(out)
+    assert (code, shown["manifest"]["version"], shown["dataset_kept"]) == (0, "v2", True)
+    code, out, _ = run("registry", "compare", "v1", "v2", "--json")
+    compared = json.loads(out)
+    assert (code, compared["rows"]) == (0, registered[0].words.metrics.rows)
+
+
+def test_people_read_tables(registered: list[ModelVersion], run: Run) -> None:
+    for words in (("list",), ("show", "v1"), ("compare", "v1", "v2"), ("diagnose", "v2"), ("render",)):
+        code, out, _ = run("registry", *words)
+        assert code == 0
+        assert "v2" in out or "v1" in out or "MODEL_REGISTRY.md" in out
+
+
+@pytest.mark.django_db
+def test_an_empty_registry_says_what_to_do(run: Run) -> None:
+    code, out, _ = run("registry", "list")
+    assert code == 0
+    assert "train_future_skills_model.py" in out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["show", "diagnose", "reproduce"])
+def test_a_version_that_does_not_exist_is_refused_in_one_shape(run: Run, verb: str) -> None:
+    code, out, err = run("registry", verb, "v7", "--json")
+    assert code == 1
+    assert json.loads(out)["error"]["code"] == "version_not_found"
+    assert "v7" in err
+
+
+@pytest.mark.django_db
+def test_register_and_retract_from_the_command(run: Run, pairs: Path) -> None:
+    code, _, _ = run("registry", "register", str(pairs / "future_skills_model_v1.pkl"), "--as", "nadia")
+    assert code == 0
+    assert ModelVersion.objects.get().registered_by == "nadia"
+    code, out, _ = run("registry", "retract", "v1", "--reason", "wrong labels", "--json")
+    assert (code, json.loads(out)["reason"]) == (0, "wrong labels")
+    code, out, _ = run("registry", "list", "--json")
+    assert json.loads(out)["versions"][0]["retracted"] == "wrong labels"
