@@ -77,7 +77,9 @@ def parameters(given: list[str], *, n_estimators: int | None = None) -> dict[str
         if isinstance(value, list | dict):
             raise UsageError(translatable("--param takes name=value, not “{word}”."), word=word[:80])
         if name in params and params[name] != value:
-            raise UsageError(translatable("The hyperparameter {name} is given twice, with different values."), name=name)
+            raise UsageError(
+                translatable("The hyperparameter {name} is given twice, with different values."), name=name
+            )
         params[name] = value
     return params
 
@@ -87,7 +89,12 @@ def steps(*, silent: bool) -> Iterator[Callable[[str], None]]:
     """A progress line on stderr: the step under way and the time since the start; plain lines where it is no terminal."""
     console = Console(stderr=True)
     if silent or not console.is_terminal:
-        yield (lambda step: None) if silent else (lambda step: print(f"… {step}", file=sys.stderr, flush=True))
+
+        def tell(step: str) -> None:
+            if not silent:
+                print(f"… {step}", file=sys.stderr, flush=True)
+
+        yield tell
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -145,7 +152,9 @@ def print_version(version: LoadedVersion, *, registered: bool) -> None:
     console.print(f"Trained in {manifest.duration_s:.0f} s on {manifest.split.train_rows} rows.")
     for path in (version.paths.model, version.paths.manifest):
         console.print(f"  {path}", soft_wrap=True)
-    console.print("HIGH: precision of that level. Lift and at 200: emergence, which needs will rise (see ml/MLOPS_GUIDE.md).")
+    console.print(
+        "HIGH: precision of that level. Lift and at 200: emergence, which needs will rise (see ml/MLOPS_GUIDE.md)."
+    )
     console.print("Registered." if registered else "Not registered (manage.py registry register FILE.pkl does it).")
 
 

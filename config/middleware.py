@@ -61,5 +61,6 @@ class RefusalPages:
             return None
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         known = [name for name in str(error.details.get("known", "")).split(", ") if name not in {"", "—"}]
-        context = {"message": error.explain(gettext), "code": error.code, "known": known}
+        version = error.details.get("version", "")
+        context = {"message": error.explain(gettext), "code": error.code, "known": known, "version": version}
         return render(request, "refusal.html", context, status=status)

@@ -336,10 +336,10 @@ def _groups(rows: pl.DataFrame, column: str, top: int) -> tuple[ErrorGroup, ...]
 def _bands(rows: pl.DataFrame) -> tuple[ErrorGroup, ...]:
     """Bands [low, high) of the confidence announced; the last one holds 1."""
     edges = (0.0, *CONFIDENCE_EDGES, 1.0)
-    labels = [f"{low:.1f}-{high:.1f}" for low, high in pairwise(edges)]
+    names = {place: f"{low:.1f}-{high:.1f}" for place, (low, high) in enumerate(pairwise(edges))}
     known = rows.filter(pl.col("confidence").is_not_null())
-    band = pl.col("confidence").cut(CONFIDENCE_EDGES, labels=labels, left_closed=True).cast(pl.String)
-    found = _grouped(known, band).sort("name")
+    place = pl.sum_horizontal((pl.col("confidence") >= edge).cast(pl.Int64) for edge in CONFIDENCE_EDGES)
+    found = _grouped(known, place.replace_strict(names, return_dtype=pl.String)).sort("name")
     return tuple(ErrorGroup(*row) for row in found.select("name", "rows", "errors", "severe").iter_rows())
 
 

@@ -18,6 +18,7 @@ MARKDOWN_NAME: Final = "evaluation.md"
 JSON_NAME: Final = "evaluation.json"
 
 _TARGETS: Final = {"accuracy": targets.ACCURACY, "f1_weighted": targets.F1_WEIGHTED}
+_RANKING_METRICS: Final = frozenset({"lift", "precision_at_200"})
 _OVER_VERSIONS: Final = ("f1_macro", "lift", "precision_at_200", "accuracy", "f1_weighted")
 
 
@@ -80,22 +81,32 @@ def metric_series(report: EvaluationReport, language: Language) -> list[charts.M
             for one in report.versions
             if one.metrics is not None
         )
-        lines = [
-            charts.ReferenceLine(name, value)
-            for key, name in BASELINE_NAMES[language].items()
-            for value in [_value(getattr(report.baselines, key), metric)]
-            if value is not None
-        ]
+        lines = _chance(report, metric, language) if metric in _RANKING_METRICS else _baselines(report, metric, language)
         if metric in _TARGETS:
             lines.append(charts.ReferenceLine(charts.LABELS[language].target, _TARGETS[metric], "target"))
         series.append(charts.MetricSeries(metric, points, tuple(lines)))
     return series
 
 
+def _baselines(report: EvaluationReport, metric: str, language: Language) -> list[charts.ReferenceLine]:
+    return [
+        charts.ReferenceLine(name, value)
+        for key, name in BASELINE_NAMES[language].items()
+        for value in [_value(getattr(report.baselines, key), metric)]
+        if value is not None
+    ]
+
+
+def _chance(report: EvaluationReport, metric: str, language: Language) -> list[charts.ReferenceLine]:
+    """What ranking at random gives: the baselines rank nothing."""
+    rate = 1.0 if metric == "lift" else _base_rate(report)
+    return [] if rate is None else [charts.ReferenceLine(charts.LABELS[language].chance, rate)]
+
+
 def _value(metrics: Metrics | None, metric: str) -> float | None:
     if metrics is None:
         return None
-    if metric in {"lift", "precision_at_200"}:
+    if metric in _RANKING_METRICS:
         found: float | None = getattr(metrics.emergence, metric) if metrics.emergence else None
         return found
     return float(getattr(metrics, metric))

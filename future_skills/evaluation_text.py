@@ -297,7 +297,8 @@ def ranking_table(report: "EvaluationReport", language: Language) -> TextTable:
     for key, name in BASELINE_NAMES[language].items():
         metrics: Metrics | None = getattr(report.baselines, key)
         known = [decimal(metrics.f1_macro if metrics and key == "persistence" else None, language)]
-        cells = _metric_cells(metrics, {}, language)
+        ranks_nothing = metrics and metrics.model_copy(update={"emergence": None})
+        cells = _metric_cells(ranks_nothing, {}, language)
         lines.append(("", f"*{name}*", *cells, *(known if some_known else [])))
     return TextTable(words["ranking"], tuple(columns), tuple(lines))
 

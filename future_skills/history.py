@@ -1,21 +1,23 @@
 """What was known of the need for a skill in a role, up to and including one period.
 
-Everything here looks back: rows after the period asked for are dropped first, so no later fact can reach a feature. Three
-kinds of columns come out, one row per pair (role x skill) listed at the period:
+Everything here looks back: rows after the period asked for are dropped first, so no later fact can reach a
+feature. Three kinds of columns come out, one row per pair (role x skill) listed at the period:
 
 * the pair's own past: how often and how long ago it was in need;
 * how widely the skill is needed and how much the role needs;
-* what *neighbours* need: roles that list the same skills or need the same skills, and skills needed together.
+* what *neighbours* need: roles alike by title, by the skills they list and by those they need, and skills that
+  are needed together.
 
-The neighbour columns average a **memory** of need (below) in which the pair itself counts with weight 1. A model that has
-seen only one period with levels cannot learn what "in need earlier, not now" is worth, for no training row has it; but it
-learns what a high neighbour average is worth, and that carries over to the pair's own memory.
+The neighbour columns average a **memory** of need (below) in which the pair itself counts too, as much as
+``OWN_WEIGHT`` identical roles. A model that has seen only one period with levels cannot learn what "in need earlier,
+not now" is worth, for no training row has it; but it learns what a high average is worth, and that carries over.
 
-Memory of a pair at period t, in [0, 1]: ``sum_p w(p) HIGH_p / sum_p w(p) known_p`` over the periods p <= t, with
-``w(p) = 2 ** (-months from p to t / HALF_LIFE_MONTHS)``. ``known_p`` is 1 when the pair's level was observed, or when the
-pair was not listed although levels of its role were (not listed = not in need).
+Memory of a pair at period t, in [0, 1]: ``sum_p w(p) HIGH_p / sum_p w(p) known_p`` over the periods p <= t,
+with ``w(p) = 2 ** (-months from p to t / HALF_LIFE_MONTHS)``. ``known_p`` is 1 when the pair's level was observed,
+or when the pair was not listed although levels of its role were (not listed = not in need).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -33,7 +35,10 @@ HALF_LIFE_MONTHS: Final = 24.0
 """Months after which an observed need counts for half in the memory."""
 
 NEIGHBOURS: Final = 100
-"""Most similar roles kept for each role, and skills for each skill: what bounds time and memory."""
+"""Most similar roles kept for each role: what bounds time and memory."""
+
+OWN_WEIGHT: Final = 3.0
+"""Weight of the pair's own memory in the average over similar roles, each of weight 1 at most."""
 
 PRIOR: Final = 0.5
 """Weight of the belief that nobody needs the skill, in the average over similar roles."""
@@ -83,8 +88,8 @@ HISTORY_MEANINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "part des métiers du département listant la compétence qui en ont besoin aujourd'hui",
         ),
         "department_need_memory": (
-            "mean memory of need for the skill over the department's roles that list it",
-            "mémoire moyenne du besoin dans les métiers du département qui listent la compétence",
+            "memory of need for the skill, summed over the department's roles that list it",
+            "mémoire du besoin, cumulée sur les métiers du département qui listent la compétence",
         ),
         "share_of_roles_medium_or_high": (
             "share of the roles listing the skill where its need is at least medium now",
@@ -106,13 +111,17 @@ HISTORY_MEANINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "change per year of the share of the role's skills in need",
             "évolution annuelle de la part des compétences du métier en besoin élevé",
         ),
+        "similar_roles_need": (
+            "need for the skill, now and before, in this role and in roles alike by title, skills listed and needs",
+            "besoin de la compétence, présent et passé, dans le métier et ceux proches (titre, compétences, besoins)",
+        ),
         "similar_listing_roles_need": (
-            "need for the skill among roles that list the same skills (rare ones weighing more)",
-            "besoin de la compétence dans les métiers qui listent les mêmes compétences (les rares pesant plus)",
+            "the same, roles compared only by the skills they list (rare ones weighing more)",
+            "idem, métiers comparés par les seules compétences listées (les rares pesant davantage)",
         ),
         "similar_needing_roles_need": (
-            "need for the skill among roles that need the same skills",
-            "besoin de la compétence dans les métiers qui ont besoin des mêmes compétences",
+            "the same, roles compared only by the skills they need (rare ones weighing more)",
+            "idem, métiers comparés par les seules compétences dont ils ont besoin (les rares pesant davantage)",
         ),
         "companion_skills_need": (
             "how often roles that need this role's needed skills also need this one",
@@ -123,8 +132,8 @@ HISTORY_MEANINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "besoin attendu d'après les seuls niveaux généraux du métier et de la compétence",
         ),
         "similar_need_rank_in_role": (
-            "rank of the pair among the role's skills not in need, by need in similar roles (1 = first)",
-            "rang de la compétence parmi celles du métier non encore en besoin élevé, selon les métiers proches",
+            "rank among the role's skills not in need, by need in similar roles (1 = first; 0 = in need)",
+            "rang parmi les compétences du métier hors besoin élevé, selon le besoin des métiers proches",
         ),
     }
 )
@@ -132,6 +141,14 @@ HISTORY_MEANINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 HISTORY_FEATURES: Final[tuple[str, ...]] = tuple(HISTORY_MEANINGS)
 """Numeric history columns, in order."""
+
+SCORES: Final[tuple[str, ...]] = (
+    "similar_roles_need",
+    "companion_skills_need",
+    "department_need_memory",
+    "expected_need",
+)
+"""The history columns that are scores of need by themselves: the more, the likelier, whatever the other columns."""
 
 _COLUMNS: Final = (schema.PERIOD, schema.ROLE, schema.SKILL, schema.DEPARTMENT, schema.OBSERVED_LEVEL)
 _HIGH: Final = schema.LEVEL_RANK[schema.HIGH]
@@ -152,15 +169,16 @@ def history_features(snapshots: pl.DataFrame, *, period: str) -> pl.DataFrame:
     """History of every pair listed at ``period``, from rows of that period and earlier ones only.
 
     Args:
-        snapshots: one row per period x role x skill, with at least the columns ``period`` (YYYY-MM), ``job_role_name``,
-            ``skill_name``, ``job_department`` and ``observed_need_level`` (null where unknown), in any order.
+        snapshots: one row per period x role x skill, with at least the columns ``period`` (YYYY-MM),
+            ``job_role_name``, ``skill_name``, ``job_department`` and ``observed_need_level`` (null where unknown),
+            in any order.
         period: the period described, YYYY-MM.
 
     Returns:
         One row per pair listed at ``period``, sorted by role and skill: ``job_role_name``, ``skill_name``,
-        ``current_need_level`` (null where unknown) and the columns ``HISTORY_FEATURES`` (Float64, rounded to six decimals;
-        null where nothing is known, e.g. before any level was observed). The same rows give the same bytes, whatever
-        their order and the number of threads.
+        ``current_need_level`` (null where unknown) and the columns ``HISTORY_FEATURES`` (Float64, rounded to six
+        decimals; null where nothing is known, e.g. before any level was observed). The same rows give the same
+        bytes, whatever their order and the number of threads.
 
     Raises:
         MissingColumnsError: a column named above is absent.
@@ -207,7 +225,8 @@ class _Past:
     @property
     def now(self) -> _Mask:
         """Rows of the period described."""
-        return self.age == 0
+        now: _Mask = self.age == 0
+        return now
 
     @property
     def known(self) -> _Mask:
@@ -219,29 +238,24 @@ class _Past:
         """Number of roles and of skills."""
         return int(self.role.max()) + 1, int(self.skill.max()) + 1
 
-    def matrix(self, rows: _Mask, values: _Floats | None = None) -> _Matrix:
-        """Roles x skills, holding at the chosen rows their ``values`` (1 by default); no pair may be chosen twice."""
-        data = np.ones(int(rows.sum())) if values is None else values[rows]
-        return sparse.coo_array((data, (self.role[rows], self.skill[rows])), shape=self.shape).tocsr()
+    def matrix(self, rows: _Mask) -> _Matrix:
+        """Roles x skills, 1 at the chosen rows; no pair may be chosen twice."""
+        ones = np.ones(int(rows.sum()))
+        return sparse.coo_array((ones, (self.role[rows], self.skill[rows])), shape=self.shape).tocsr()
 
 
 def _read_past(snapshots: pl.DataFrame, period: str) -> _Past:
     """Keep the rows up to ``period``, put them in one order, turn names into codes and periods into ages."""
     absent = [name for name in _COLUMNS if name not in snapshots.columns]
     if absent:
-        raise MissingColumnsError(
-            path="snapshots", columns=", ".join(absent), found=", ".join(snapshots.columns)
-        )
+        raise MissingColumnsError(path="snapshots", columns=", ".join(absent), found=", ".join(snapshots.columns))
     frame = (
         snapshots.lazy()
         .select(_COLUMNS)
         .filter(pl.col(schema.PERIOD) <= period)
         .sort(schema.ROLE, schema.SKILL, schema.PERIOD)
         .with_columns(
-            *(
-                pl.col(name).rank("dense").fill_null(0).cast(pl.Int64).alias(f"{name}_code")
-                for name in _NAMES
-            ),
+            *(pl.col(name).rank("dense").fill_null(0).cast(pl.Int64).alias(f"{name}_code") for name in _NAMES),
             _months(pl.lit(period)).sub(_months(pl.col(schema.PERIOD))).alias("age"),
             pl.col(schema.OBSERVED_LEVEL)
             .replace_strict(schema.LEVEL_RANK, default=_UNKNOWN, return_dtype=pl.Int64)
@@ -252,9 +266,7 @@ def _read_past(snapshots: pl.DataFrame, period: str) -> _Past:
     repeated = frame.filter(pl.struct(schema.SNAPSHOT_KEY).is_duplicated())
     if repeated.height:
         raise DataError(
-            translatable(
-                "{role}, {skill}, {period}: more than one snapshot of the same period, role and skill."
-            ),
+            translatable("{role}, {skill}, {period}: more than one snapshot of the same period, role and skill."),
             role=repeated[0, schema.ROLE],
             skill=repeated[0, schema.SKILL],
             period=repeated[0, schema.PERIOD],
@@ -290,12 +302,12 @@ def _as_frame(past: _Past, columns: Mapping[str, _Floats]) -> pl.DataFrame:
     )
 
 
-# --- the pair's own past ---------------------------------------------------------------------------------------------
+# --- the pair's own past ------------------------------------------------------------------------------------
 
 
 def _months_since_first_listed(past: _Past) -> _Floats:
-    """Months since the first row of the pair; null where that row is of the first period of all (it may be older)."""
-    oldest = np.zeros(past.pair[-1] + 1 if len(past.pair) else 0, dtype=np.int64)
+    """Months since the first row of the pair (0: listed now for the first time)."""
+    oldest = np.zeros(past.pair.max(initial=-1) + 1, dtype=np.int64)
     np.maximum.at(oldest, past.pair, past.age)
     return oldest[past.pair[past.now]].astype(np.float64)
 
@@ -335,20 +347,18 @@ def _own_history(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
     previous = np.full(pairs, np.nan)
     previous[past.pair[before]] = past.level[before]
     return {
-        "periods_in_need_before": np.bincount(past.pair[high & before], minlength=pairs)[now].astype(
-            np.float64
-        ),
+        "periods_in_need_before": np.bincount(past.pair[high & before], minlength=pairs)[now].astype(np.float64),
         "months_since_last_need": np.where(np.isinf(last_need), np.nan, last_need)[now],
         "need_memory": _at_pairs(memory, past),
         "previous_level_rank": previous[now],
     }
 
 
-# --- how widely needed -----------------------------------------------------------------------------------------------
+# --- how widely needed --------------------------------------------------------------------------------------
 
 
 def _need_counts(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
-    """Counts and shares of roles that need the skill (all, same department) and of skills the role needs, now."""
+    """How many roles need the skill now (all, same department), and how many skills the role needs."""
     now = past.now
     role, skill, level = past.role[now], past.skill[now], past.level[now]
     high, known = level == _HIGH, level > _UNKNOWN
@@ -358,23 +368,23 @@ def _need_counts(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
     def total(codes: _Ints, amounts: NDArray[Any]) -> _Floats:
         """Sum of the amounts over the rows of the same code, for each row."""
         _, place = np.unique(codes, return_inverse=True)
-        return np.bincount(place, amounts.astype(np.float64))[place]
+        sums: _Floats = np.bincount(place, amounts.astype(np.float64)).astype(np.float64)[place]
+        return sums
 
-    listed_by_department = total(cell, np.ones(len(cell)))
     return {
         "roles_in_need": total(skill, high),
         "share_of_roles_in_need": _ratio(total(skill, high), total(skill, known)),
         "share_of_roles_medium_or_high": _ratio(total(skill, level >= _MEDIUM), total(skill, known)),
         "department_roles_in_need": total(cell, high),
         "department_share_in_need": _ratio(total(cell, high), total(cell, known)),
-        "department_need_memory": total(cell, remembered) / listed_by_department,
+        "department_need_memory": total(cell, remembered),
         "role_skills_in_need": total(role, high),
         "role_share_in_need": _ratio(total(role, high), total(role, known)),
     }
 
 
 def _momentum(past: _Past) -> dict[str, _Floats]:
-    """Change per year of the shares in need of the skill and of the role, since the last earlier period with levels."""
+    """Change per year of the shares in need of skill and role, since the last earlier period with levels."""
     now, earlier = past.now & past.known, past.age[past.known & (past.age > 0)]
     if not now.any() or not len(earlier):
         return {}
@@ -395,47 +405,72 @@ def _momentum(past: _Past) -> dict[str, _Floats]:
     return columns
 
 
-# --- what neighbours need --------------------------------------------------------------------------------------------
+# --- what neighbours need -----------------------------------------------------------------------------------
 
 
 def _neighbour_needs(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
     """Need in similar roles, need of skills that go together, and what is left to expect without either."""
     listed = past.matrix(past.now)
-    considered = listed.maximum(memory.sign())
-    rarity = np.log(past.shape[0] / np.maximum(listed.sum(axis=0), 1.0))
-    need_rarity = np.log((past.shape[0] + 1.0) / (memory.sum(axis=0) + 1.0))
-    by_listing = _similar_roles_need(_unit_rows(listed * rarity), memory, considered, past)
-    by_need = _similar_roles_need(_unit_rows(memory * need_rarity), memory, considered, past)
+    by_listing = _unit_rows(listed * _rarity(listed))
+    by_need = _unit_rows(memory * _rarity(memory))
+    by_title = _title_profiles(past)
+    similar = _similar_roles_need([by_title, by_listing, by_need], memory, listed, past)
     return {
-        "similar_listing_roles_need": by_listing,
-        "similar_needing_roles_need": by_need,
+        "similar_roles_need": similar,
+        "similar_listing_roles_need": _similar_roles_need([by_listing], memory, listed, past),
+        "similar_needing_roles_need": _similar_roles_need([by_need], memory, listed, past),
         "companion_skills_need": _companion_skills_need(memory, past),
         "expected_need": _expected_need(memory, listed, past),
-        "similar_need_rank_in_role": _rank_in_role(by_need, past),
+        "similar_need_rank_in_role": _rank_in_role(similar, past),
     }
 
 
-def _similar_roles_need(profile: _Matrix, memory: _Matrix, considered: _Matrix, past: _Past) -> _Floats:
-    """Weighted mean of the memory over the role itself (weight 1) and its nearest roles, for each pair listed now.
+def _rarity(amounts: _Matrix) -> _Floats:
+    """Weight of each column, the rarer the heavier: ``log((rows + 1) / column sum)``, the sum being 1 or more."""
+    weights: _Floats = np.log((amounts.shape[0] + 1.0) / np.maximum(amounts.sum(axis=0), 1.0))
+    return weights
 
-    ``score(r, s) = sum_q w(r, q) memory(q, s) / (sum_q w(r, q) considered(q, s) + PRIOR)``, with ``w`` the squared cosine
-    of the two roles' profiles, kept for the ``NEIGHBOURS`` nearest roles and 1 for the role itself. Only roles that list
-    the skill, or once needed it, count below the line; the prior draws thin evidence towards 0.
+
+def _title_profiles(past: _Past) -> _Matrix:
+    """Roles x words of their titles (three letters or more), rare words weighing more, rows of length 1."""
+    titles = past.frame[schema.ROLE].unique().sort().to_list()
+    found = [(role, word) for role, title in enumerate(titles) for word in sorted(_words(title))]
+    place = {word: column for column, word in enumerate(sorted({word for _, word in found}))}
+    rows, columns = [role for role, _ in found], [place[word] for _, word in found]
+    shape = (len(titles), max(len(place), 1))
+    words = sparse.coo_array((np.ones(len(found)), (rows, columns)), shape=shape).tocsr()
+    return _unit_rows(words * _rarity(words))
+
+
+def _words(title: str) -> set[str]:
+    """Words of a title."""
+    return set(re.findall(r"\w{3,}", title.casefold()))
+
+
+def _similar_roles_need(profiles: list[_Matrix], memory: _Matrix, listed: _Matrix, past: _Past) -> _Floats:
+    """Weighted mean of the memory over the role itself and its nearest roles, for each pair listed now.
+
+    ``score(r, s) = sum_q w(r, q) memory(q, s) / (sum_q w(r, q) counts(q, s) + PRIOR)``, where ``w(r, q)`` is the
+    square of the mean cosine of the two roles' profiles for the ``NEIGHBOURS`` nearest roles, ``OWN_WEIGHT`` for the
+    role itself and 0 for others, and ``counts(q, s)`` is 1 if q lists s or once needed it: a role that has nothing to
+    do with the skill says nothing. The prior draws thin evidence towards 0.
     """
     role, skill = past.role[past.now], past.skill[past.now]
+    profile = (sparse.hstack(profiles) / np.sqrt(len(profiles))).tocsr()
+    counts = listed.maximum(memory.sign())
     scores = np.zeros(len(role))
     for start in range(0, past.shape[0], _BLOCK):
         rows = slice(start, min(start + _BLOCK, past.shape[0]))
         places = slice(*np.searchsorted(role, (rows.start, rows.stop)))
         weights = _nearest(profile, rows)
-        needed, counted = (weights @ memory).tocsr(), (weights @ considered).tocsr()
+        needed, counted = (weights @ memory).tocsr(), (weights @ counts).tocsr()
         r, s = role[places] - start, skill[places]
         scores[places] = needed[r, s] / (counted[r, s] + PRIOR)
     return scores
 
 
 def _nearest(profile: _Matrix, rows: slice) -> _Matrix:
-    """Squared cosines between the roles ``rows`` and all roles: the nearest only, and 1 with itself."""
+    """Weights of all roles for the roles ``rows``: squared cosine if among the nearest, ``OWN_WEIGHT`` for itself."""
     cosines = (profile[rows] @ profile.T).toarray()
     own = np.arange(rows.start, rows.stop)
     cosines[own - rows.start, own] = 0.0
@@ -444,35 +479,35 @@ def _nearest(profile: _Matrix, rows: slice) -> _Matrix:
     if squares.shape[1] > NEIGHBOURS:
         far = np.argsort(-squares, axis=1, kind="stable")[:, NEIGHBOURS:]
         np.put_along_axis(squares, far, 0.0, axis=1)
-    squares[own - rows.start, own] = 1.0
+    squares[own - rows.start, own] = OWN_WEIGHT
     return sparse.csr_array(squares)
 
 
 def _companion_skills_need(memory: _Matrix, past: _Past) -> _Floats:
     """Mean over the role's needed skills k of ``P(s needed | k needed)``, weighted by the memory of k.
 
-    ``P(s | k) = sum_q memory(q, k) memory(q, s) / sum_q memory(q, k) ** 2`` over all roles q, and 0 for s = k.
+    ``P(s | k) = sum_q memory(q, k) memory(q, s) / sum_q memory(q, k) ** 2`` over all roles q; 0 for s = k.
     """
     together = (memory.T @ memory).tocoo()
     squares = memory.power(2).sum(axis=0)
     apart = together.row != together.col
     row, column = together.row[apart], together.col[apart]
-    given = sparse.coo_array(
-        (together.data[apart] / squares[row], (row, column)), shape=together.shape
-    ).tocsr()
+    given = sparse.coo_array((together.data[apart] / squares[row], (row, column)), shape=together.shape).tocsr()
     scores = _at_pairs((memory @ given).tocsr(), past)
-    return scores / np.maximum(memory.sum(axis=1), 1.0)[past.role[past.now]]
+    mean: _Floats = scores / np.maximum(memory.sum(axis=1), 1.0)[past.role[past.now]]
+    return mean
 
 
 def _expected_need(memory: _Matrix, listed: _Matrix, past: _Past) -> _Floats:
-    """Product of the role's and the skill's mean memory, each smoothed: need as if role and skill were independent."""
+    """Smoothed mean memory of the role times that of the skill: need as if the two were independent."""
     by_role = (memory.sum(axis=1) + 0.5) / (listed.sum(axis=1) + 2.0)
     by_skill = (memory.sum(axis=0) + 0.1) / (listed.sum(axis=0) + 1.0)
-    return by_role[past.role[past.now]] * by_skill[past.skill[past.now]]
+    expected: _Floats = by_role[past.role[past.now]] * by_skill[past.skill[past.now]]
+    return expected
 
 
 def _rank_in_role(scores: _Floats, past: _Past) -> _Floats:
-    """1 + how many of the role's skills not in need score higher; 0 for a skill in need now. Scores are rounded first."""
+    """1 + how many of the role's skills not in need score higher; 0 for a skill in need now."""
     role, high = past.role[past.now], past.level[past.now] == _HIGH
     scores = np.round(scores, DECIMALS)
     ranks = np.zeros(len(role))
@@ -502,4 +537,5 @@ def _at_pairs(matrix: _Matrix, past: _Past) -> _Floats:
 
 def _ratio(part: _Floats, whole: _Floats) -> _Floats:
     """``part / whole``, NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    share: _Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return share

@@ -570,9 +570,7 @@ def _known_algorithm(name: str, categorical: Sequence[str], params: Mapping[str,
         )
     if algorithm.needs_level and schema.CURRENT_LEVEL not in categorical:
         raise UsageError(
-            translatable(
-                "{algorithm} needs the current level of need, {column}, among its categorical features."
-            ),
+            translatable("{algorithm} needs the current level of need, {column}, among its categorical features."),
             algorithm=name,
             column=schema.CURRENT_LEVEL,
         )

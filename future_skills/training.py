@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -385,14 +386,13 @@ def permutation_importances(trained: Trained, *, random_state: int) -> dict[str,
         return metrics.f1_macro, metrics.emergence.average_precision if metrics.emergence else None
 
     whole_f1, whole_emergence = worth(features)
-    importances = {}
-    for name in columns:
-        shuffled = [
-            worth(features.with_columns(features[name].gather(rng.permutation(len(features)))))
-            for _ in range(IMPORTANCE_REPEATS)
-        ]
+    # Shuffles are drawn first and in order, so the number of threads changes nothing.
+    shuffles = {name: [rng.permutation(len(features)) for _ in range(IMPORTANCE_REPEATS)] for name in columns}
+
+    def importance(name: str) -> Importance:
+        shuffled = [worth(features.with_columns(features[name].gather(order))) for order in shuffles[name]]
         emergence = [value for _, value in shuffled if value is not None]
-        importances[name] = Importance(
+        return Importance(
             f1_macro=round(whole_f1 - float(np.mean([f1 for f1, _ in shuffled])), 6),
             emergence=(
                 round(whole_emergence - float(np.mean(emergence)), 6)
@@ -400,7 +400,9 @@ def permutation_importances(trained: Trained, *, random_state: int) -> dict[str,
                 else None
             ),
         )
-    return importances
+
+    with ThreadPoolExecutor() as threads:
+        return dict(zip(columns, threads.map(importance, columns), strict=True))
 
 
 def _parquet_bytes(frame: pl.DataFrame) -> bytes:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Train a numbered version of the model: parse, call, print.
 
-    python ml/train_future_skills_model.py --version v2 --n-estimators 300 --output ml/future_skills_model_v2.pkl
+python ml/train_future_skills_model.py --version v2 --n-estimators 300 --output ml/future_skills_model_v2.pkl
 """
 
 import argparse
@@ -11,11 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from config import bench  # noqa: E402 — the checkout is found first
-from future_skills.dataset import read_dataset  # noqa: E402
-from future_skills.errors import FutureSkillsError  # noqa: E402
-from future_skills.pipeline import ALGORITHMS, CALIBRATIONS  # noqa: E402
-from future_skills.training import Recipe, train  # noqa: E402
+from config import bench
+from future_skills.dataset import read_dataset
+from future_skills.errors import FutureSkillsError
+from future_skills.pipeline import ALGORITHMS, CALIBRATIONS
+from future_skills.training import Recipe, train
 
 
 def arguments() -> argparse.Namespace:
@@ -69,7 +69,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--parent", help="version this one follows (default: the newest registered one)")
     parser.add_argument("--changes", default="", help="what is different from the parent, in words")
     parser.add_argument("--notes", default="", help="anything else worth keeping")
-    parser.add_argument("--as", dest="actor", metavar="USERNAME", help="who acts (default: FUTURE_SKILLS_ACTOR, or you)")
+    parser.add_argument(
+        "--as", dest="actor", metavar="USERNAME", help="who acts (default: FUTURE_SKILLS_ACTOR, or you)"
+    )
     parser.add_argument("--no-register", action="store_true", help="write the files only, without the registry")
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, nothing else")
     return parser.parse_args()

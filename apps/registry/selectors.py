@@ -1,12 +1,12 @@
 """Reads that cross tables. Never a write."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Length
 
@@ -131,13 +131,18 @@ class RegistrySummary:
 
     Attributes:
         total: versions registered, retracted ones included.
-        newest: the version trained last.
+        recent: the versions trained last, oldest first.
         best: among versions not retracted and tested on the same rows as the newest, the one of best macro F1.
     """
 
     total: int
-    newest: VersionRow | None
+    recent: tuple[VersionRow, ...]
     best: VersionRow | None
+
+    @property
+    def newest(self) -> VersionRow | None:
+        """The version trained last."""
+        return self.recent[-1] if self.recent else None
 
 
 def versions_page(*, text: str, sort: str, page: int) -> VersionsPage:
@@ -150,9 +155,8 @@ def versions_page(*, text: str, sort: str, page: int) -> VersionsPage:
     pages = max(1, -(-total // PAGE_SIZE))
     page = min(page, pages)
     start = (page - 1) * PAGE_SIZE
-    keys = list(found.order_by(*_ordering(sort)).values_list("pk", flat=True)[start : start + PAGE_SIZE])
-    rows = {row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", *_COLUMNS.values())}
-    return VersionsPage(tuple(_version_row(rows[key]) for key in keys), total, page, pages)
+    rows = _rows(found.order_by(*_ordering(sort)), start, start + PAGE_SIZE)
+    return VersionsPage(rows, total, page, pages)
 
 
 def all_versions(*, text: str, sort: str) -> Iterator[VersionRow]:
@@ -163,21 +167,20 @@ def all_versions(*, text: str, sort: str) -> Iterator[VersionRow]:
 
 def registry_summary() -> RegistrySummary:
     """How many versions there are, the newest, and the best on the newest one's test rows."""
-    newest_first = ModelVersion.objects.order_by("-trained_at", "-id")
-    head = newest_first.values("dataset_id", *_COLUMNS.values()).first()
-    if head is None:
-        return RegistrySummary(0, None, None)
-    newest = _version_row(head)
-    peers = ModelVersion.objects.filter(dataset_id=head["dataset_id"], retraction=None)
-    leaders = _rows(peers.order_by("-f1_macro", "id").values(*_COLUMNS.values())[:20])
-    best = next((row for row in leaders if row.test == newest.test), None)
-    return RegistrySummary(ModelVersion.objects.count(), newest, best)
+    recent = recent_versions()
+    if not recent:
+        return RegistrySummary(0, (), None)
+    test = recent[-1].test
+    dataset = Subquery(ModelVersion.objects.order_by("-trained_at", "-id").values("dataset_id")[:1])
+    peers = ModelVersion.objects.filter(dataset_id=dataset, retraction=None)
+    leaders = _rows(peers.order_by("-f1_macro", "id"), 0, 20)
+    best = next((row for row in leaders if row.test == test), None)
+    return RegistrySummary(ModelVersion.objects.count(), recent, best)
 
 
 def recent_versions(count: int = 20) -> tuple[VersionRow, ...]:
     """The versions trained last, oldest first."""
-    newest_first = ModelVersion.objects.order_by("-trained_at", "-id")
-    return tuple(reversed(_rows(newest_first.values(*_COLUMNS.values())[:count])))
+    return tuple(reversed(_rows(ModelVersion.objects.order_by("-trained_at", "-id"), 0, count)))
 
 
 def version_names(count: int = 200) -> list[str]:
@@ -210,8 +213,11 @@ def _ordering(sort: str) -> list[OrderBy]:
     return [key.asc(nulls_last=True) for key in keys]
 
 
-def _rows(found: Iterable[Mapping[str, Any]]) -> tuple[VersionRow, ...]:
-    return tuple(_version_row(row) for row in found)
+def _rows(found: QuerySet[ModelVersion], start: int, end: int) -> tuple[VersionRow, ...]:
+    """Some of the versions found, in their order: sorted by keys first, so that no other manifest is opened."""
+    keys = list(found.values_list("pk", flat=True)[start:end])
+    rows = {row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", *_COLUMNS.values())}
+    return tuple(_version_row(rows[key]) for key in keys)
 
 
 def _version_row(row: Mapping[str, Any]) -> VersionRow:

@@ -119,7 +119,7 @@ def versions(request: HttpRequest) -> HttpResponse:
         "previous": query.address(page=found.page - 1) if found.page > 1 else "",
         "next": query.address(page=found.page + 1) if found.page < found.pages else "",
         "export": query.address(page=1),
-        "chart": pages.history_chart(selectors.recent_versions()) if summary.total > 1 else "",
+        "chart": pages.history_chart(summary.recent) if summary.total > 1 else "",
     }
     return render(request, "registry/versions.html", context)
 

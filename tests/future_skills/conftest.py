@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PANEL = ROOT / "examples" / "stack_overflow" / "so_survey_panel.parquet"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_snapshots() -> Callable[..., pl.DataFrame]:
     """Facts from ``(period, role, skill, level)`` rows; the numbers are drawn with a fixed seed."""
 
@@ -33,7 +33,7 @@ def make_snapshots() -> Callable[..., pl.DataFrame]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def company(make_snapshots: Callable[..., pl.DataFrame]) -> pl.DataFrame:
     """Five yearly relevés of 8 roles x 15 skills whose levels drift slowly: enough to train on in a second."""
     rng = np.random.default_rng(1)
@@ -49,7 +49,7 @@ def company(make_snapshots: Callable[..., pl.DataFrame]) -> pl.DataFrame:
     return make_snapshots(rows)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clock() -> Callable[[], datetime]:
     """A clock that stands still."""
     return lambda: datetime(2026, 3, 4, 9, 5, tzinfo=UTC)

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,22 +30,30 @@ from future_skills.training import Recipe, fit_and_measure, train
 Clock = Callable[[], datetime]
 
 
-@pytest.fixture
-def dataset(company: pl.DataFrame, tmp_path: Path) -> Dataset:
-    write_dataset(build_dataset(company), tmp_path / "dataset.csv")
-    return read_dataset(tmp_path / "dataset.csv")
+@pytest.fixture(scope="module")
+def dataset(company: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("dataset") / "dataset.csv"
+    write_dataset(build_dataset(company), path)
+    return read_dataset(path)
 
 
-@pytest.fixture
-def version(dataset: Dataset, tmp_path: Path, clock: Clock) -> LoadedVersion:
+@pytest.fixture(scope="module")
+def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> LoadedVersion:
     return train(
         dataset,
         version="v1",
-        output=tmp_path / "future_skills_model_v1.pkl",
+        output=tmp_path_factory.mktemp("trained") / "future_skills_model_v1.pkl",
         author="nadia",
         clock=clock,
         recipe=Recipe(feature_set="history", params={"n_estimators": 10}),
     )
+
+
+@pytest.fixture
+def version(trained: LoadedVersion, tmp_path: Path) -> LoadedVersion:
+    """A trained version whose files a test may spoil."""
+    folder = shutil.copytree(trained.paths.model.parent, tmp_path / "models")
+    return replace(trained, paths=VersionPaths(Path(folder) / trained.paths.model.name))
 
 
 def test_the_pair_is_written_and_opens_again(version: LoadedVersion, dataset: Dataset) -> None:
@@ -60,7 +70,9 @@ def test_the_pair_is_written_and_opens_again(version: LoadedVersion, dataset: Da
     assert np.array_equal(opened.model.predict_proba(rows), version.model.predict_proba(rows))
 
 
-def test_the_pickle_is_a_plain_scikit_learn_estimator_for_pandas_and_polars(version: LoadedVersion, dataset: Dataset) -> None:
+def test_the_pickle_is_a_plain_scikit_learn_estimator_for_pandas_and_polars(
+    version: LoadedVersion, dataset: Dataset
+) -> None:
     model = joblib.load(version.paths.model)
     rows = dataset.frame.select(version.manifest.features.columns)
     assert np.array_equal(model.predict_proba(rows), model.predict_proba(rows.to_pandas()))
@@ -69,7 +81,9 @@ def test_the_pickle_is_a_plain_scikit_learn_estimator_for_pandas_and_polars(vers
 
 def test_unknown_names_and_missing_values_are_answered(version: LoadedVersion, dataset: Dataset) -> None:
     rows = dataset.frame.select(version.manifest.features.columns).head(3)
-    strange = rows.with_columns(pl.lit("never seen").alias(schema.SKILL), pl.lit(None, dtype=pl.Float64).alias("trend_score"))
+    strange = rows.with_columns(
+        pl.lit("never seen").alias(schema.SKILL), pl.lit(None, dtype=pl.Float64).alias("trend_score")
+    )
     probabilities = version.model.predict_proba(strange)
     assert np.isfinite(probabilities).all()
     assert probabilities.sum(axis=1) == pytest.approx(1)

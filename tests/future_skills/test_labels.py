@@ -33,7 +33,9 @@ def test_the_first_observed_period_in_the_window_gives_the_label(make_snapshots:
     assert labels(facts)["2020-01", "R", "S"] == ("2021-06", "MEDIUM")
 
 
-@pytest.mark.parametrize(("later", "labelled"), [("2020-12", False), ("2021-01", True), ("2022-01", True), ("2022-02", False)])
+@pytest.mark.parametrize(
+    ("later", "labelled"), [("2020-12", False), ("2021-01", True), ("2022-01", True), ("2022-02", False)]
+)
 def test_the_bounds_of_the_window_are_included(make_snapshots: Make, later: str, labelled: bool) -> None:
     facts = make_snapshots([("2020-01", "R", "S", None), (later, "R", "S", "HIGH")])
     assert (("2020-01", "R", "S") in labels(facts)) is labelled

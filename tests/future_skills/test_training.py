@@ -59,7 +59,9 @@ def test_history_without_periods_is_refused(company: pl.DataFrame, tmp_path: Pat
         fit_and_measure(read_dataset(tmp_path / "d.parquet"), Recipe(feature_set="history"))
 
 
-def test_a_file_without_periods_trains_and_says_what_it_is_not(company: pl.DataFrame, tmp_path: Path, clock: Clock) -> None:
+def test_a_file_without_periods_trains_and_says_what_it_is_not(
+    company: pl.DataFrame, tmp_path: Path, clock: Clock
+) -> None:
     frame = build_dataset(company).select(*schema.BASE_FEATURES, schema.LABEL)
     write_dataset(frame, tmp_path / "d.csv")
     version = train(
@@ -100,7 +102,9 @@ def test_every_algorithm_trains_on_history(company: pl.DataFrame, tmp_path: Path
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic", "temperature"])
 def test_probabilities_can_be_calibrated(company: pl.DataFrame, tmp_path: Path, calibration: str) -> None:
     write_dataset(build_dataset(company), tmp_path / "d.csv")
-    trained = fit_and_measure(read_dataset(tmp_path / "d.csv"), Recipe(feature_set="history", params=QUICK, calibration=calibration))
+    trained = fit_and_measure(
+        read_dataset(tmp_path / "d.csv"), Recipe(feature_set="history", params=QUICK, calibration=calibration)
+    )
     assert trained.metrics.accuracy > 0.5
 
 

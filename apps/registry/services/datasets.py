@@ -46,7 +46,7 @@ def export_dataset(
     """
     rules.require_suffix(output, (".csv", ".parquet"))
     frame = rules.build_dataset(
-        snapshots_frame(as_of=as_of), horizon_months=horizon_months, tolerance_months=tolerance_months
+        snapshots_frame(as_of=as_of), horizon_months=horizon_months, tolerance_months=tolerance_months, as_of=as_of
     )
     card = rules.dataset_card(
         frame,
@@ -100,7 +100,9 @@ def register_dataset_file(*, actor: Actor, path: Path, dataset: rules.Dataset) -
     """Register a data scientist's own file, read already."""
     frame: pl.DataFrame = dataset.frame
     card = rules.dataset_card(
-        frame, source=f"file {dataset.name}", label_rule={"rule": "ready-made labels of the file", "horizon_months": None}
+        frame,
+        source=f"file {dataset.name}",
+        label_rule={"rule": "ready-made labels of the file", "horizon_months": None},
     )
     return register_dataset(actor=actor, path=path, card=card)
 

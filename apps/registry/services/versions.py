@@ -106,9 +106,7 @@ def add_note(*, actor: Actor, version: str, text: str) -> VersionNote:
         note = VersionNote.objects.create(
             version=find_version(version), text=text, created_at=timezone.now(), created_by=actor.name
         )
-        record(
-            actor=actor, action="registry.note", object_type="version", object_id=version, details={"text": text}
-        )
+        record(actor=actor, action="registry.note", object_type="version", object_id=version, details={"text": text})
         render_after_commit()
     return note
 
@@ -187,7 +185,9 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Progress) -> Repro
         path = dataset_path(row.dataset)
     except ArtifactMissingError as error:
         raise NotReproducibleError(
-            translatable("The kept copy of the dataset of {version} is gone: {path}."), version=version, path=error.details["path"]
+            translatable("The kept copy of the dataset of {version} is gone: {path}."),
+            version=version,
+            path=error.details["path"],
         ) from error
     on_step("read the dataset")
     dataset = read_dataset(
@@ -203,7 +203,9 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Progress) -> Repro
         _flat({"metrics": metrics.model_dump(), "baselines": baselines.model_dump()})
         for metrics, baselines in ((manifest.metrics, manifest.baselines), (trained.metrics, trained.baselines))
     )
-    differences |= {name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)}
+    differences |= {
+        name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)
+    }
     kept = read_rows(manifest, version_paths(row))
     if not kept.equals(trained.rows):
         changed = (

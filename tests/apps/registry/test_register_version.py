@@ -123,7 +123,7 @@ def test_the_page_follows_every_change(
         add_note(actor=analyst, version="v1", text="Libellés revus.")
     text = page.registry_page_path().read_text()
     assert "Libellés revus." in text
-    assert text.splitlines() == page.registry_page_text().splitlines() or "Dernière mise à jour" in text
+    assert "nadia" in text
 
 
 def test_a_folder_that_cannot_be_written_never_fails_the_act(

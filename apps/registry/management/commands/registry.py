@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
-from django.utils.translation import get_language, gettext as _
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.table import Table
 
@@ -38,9 +39,7 @@ class Command(ActingCommand):
         retract = self._verb(verbs, "retract", "say that a version must not be used any more", "version")
         retract.add_argument("--reason", required=True, help="why, in words")
 
-    def _verb(
-        self, verbs: "_SubParsersAction[Any]", name: str, description: str, *positional: str
-    ) -> ArgumentParser:
+    def _verb(self, verbs: "_SubParsersAction[Any]", name: str, description: str, *positional: str) -> ArgumentParser:
         parser: ArgumentParser = verbs.add_parser(name, help=description, description=description)
         super().add_arguments(parser)
         for argument in positional:
@@ -64,9 +63,11 @@ class Command(ActingCommand):
             return
         self.show_table(versions_table(document["versions"]))
         if len(document["versions"]) < document["total"]:
-            self.say(_("{shown} of {total} versions; --offset shows the others.").format(
-                shown=len(document["versions"]), total=document["total"]
-            ))
+            self.say(
+                _("{shown} of {total} versions; --offset shows the others.").format(
+                    shown=len(document["versions"]), total=document["total"]
+                )
+            )
 
     def _show(self, _actor: Actor, options: dict[str, Any]) -> None:
         version = find_version(options["version"])
