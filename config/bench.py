@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -24,7 +25,7 @@ from rich.text import Text
 from apps.accounts.actors import Actor, command_actor
 from config import settings
 from future_skills.artifact import LoadedVersion
-from future_skills.errors import FutureSkillsError, UsageError, translatable
+from future_skills.errors import FutureSkillsError, StorageError, UsageError, translatable
 from future_skills.evaluation_text import TextTable
 from future_skills.training import Parameter
 
@@ -102,8 +103,14 @@ def steps(*, silent: bool) -> Iterator[Callable[[str], None]]:
         yield lambda step: progress.update(task, description=step)
 
 
-def refuse(error: FutureSkillsError, *, as_json: bool) -> int:
-    """Print a refusal: words on stderr, or its JSON shape on stdout. Returns the exit code."""
+REFUSALS = (FutureSkillsError, OSError, DatabaseError)
+"""What a script turns into words and exit code 1; anything else is a fault of the product, and shows its trace."""
+
+
+def refuse(error: Exception, *, as_json: bool) -> int:
+    """Print a refusal: words on stderr, and its JSON shape on stdout. Returns the exit code."""
+    if not isinstance(error, FutureSkillsError):
+        error = StorageError(problem=str(error).strip().rstrip("."))
     message = error.explain(_state["translate"])
     if as_json:
         print_json({"error": {"code": error.code, "message": message, "details": error.details}})

@@ -139,7 +139,6 @@ TIME_ZONE = env("FUTURE_SKILLS_TIME_ZONE", "Europe/Paris")
 # --- Static files: served by the application itself, no build step ------------------------------------------------------
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 
 # --- Safe defaults ------------------------------------------------------------------------------------------------------

@@ -73,11 +73,7 @@ def rules_level(frame: pl.DataFrame) -> NDArray[np.str_]:
     high = (_holds(usage >= USED_WIDELY) & (rising | requested)) | (rising & requested & hard_to_find)
     medium = (_holds(usage >= USED_SOMEWHAT) & (trend >= FALLING)) | (rising & requested)
     level = (
-        pl.when(high)
-        .then(pl.lit(schema.HIGH))
-        .when(medium)
-        .then(pl.lit(schema.MEDIUM))
-        .otherwise(pl.lit(schema.LOW))
+        pl.when(high).then(pl.lit(schema.HIGH)).when(medium).then(pl.lit(schema.MEDIUM)).otherwise(pl.lit(schema.LOW))
     )
     return frame.select(level.alias("level"))["level"].to_numpy().astype(np.str_)
 

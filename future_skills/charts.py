@@ -538,7 +538,7 @@ def calibration(curves: Sequence[CalibrationCurve], *, labels: Labels = ENGLISH,
         return _empty("calibration", labels.calibration_title, labels, standalone=standalone)
     left, right, top, bottom = 56.0, 456.0, 62.0, 402.0
     lowest = min(min(b.confidence, b.share_right) for curve in shown for b in curve.bins)
-    low = math.floor(lowest * 5) / 5
+    low = min(math.floor(lowest * 5) / 5, 0.8)
     across, up = _Scale(low, 1, left, right), _Scale(low, 1, bottom, top)
     parts = [
         _text(0, LINE, labels.calibration_title, "title"),

@@ -16,6 +16,7 @@
     ├── VersionExistsError           a version name, once used, is never used again
     ├── VersionNotFoundError         no such version
     ├── NotReproducibleError         what is needed to train again was not kept
+    ├── StorageError                 the disk or the database could not do it
     └── AuditChainError              the audit log was changed
 
 Every class has a ``code`` (the same in commands, API and Python), a ``template`` (English; the doors translate it)
@@ -202,6 +203,14 @@ class NotReproducibleError(FutureSkillsError):
     """What is needed to train the version again was not kept."""
 
     code = "not_reproducible"
+
+
+class StorageError(FutureSkillsError):
+    """The disk or the database could not do what was asked (full, read-only, locked, unreachable). Details: ``problem``."""
+
+    code = "storage_failed"
+    template = translatable("The disk or the database could not do it: {problem}.")
+    hint = translatable("Nothing was half-written. Mend that, and run the command again.")
 
 
 class AuditChainError(FutureSkillsError):

@@ -608,7 +608,8 @@ class _Pairs:
 
     Attributes:
         rows: all the rows.
-        known: those whose level now is known, and persistence's answers there.
+        mask: which of them have a known level now, shape (rows,).
+        known: those rows.
         drawn: versions on all the rows.
         drawn_known: versions, then persistence, on the known rows; None where there is none.
         scores: name -> its scores on all the rows.

@@ -81,7 +81,9 @@ def metric_series(report: EvaluationReport, language: Language) -> list[charts.M
             for one in report.versions
             if one.metrics is not None
         )
-        lines = _chance(report, metric, language) if metric in _RANKING_METRICS else _baselines(report, metric, language)
+        lines = (
+            _chance(report, metric, language) if metric in _RANKING_METRICS else _baselines(report, metric, language)
+        )
         if metric in _TARGETS:
             lines.append(charts.ReferenceLine(charts.LABELS[language].target, _TARGETS[metric], "target"))
         series.append(charts.MetricSeries(metric, points, tuple(lines)))

@@ -4,9 +4,10 @@ A model is two plain steps, both open to whoever compiles or explains it:
 
     rows -- FeatureEncoder --> float32 matrix -- a scikit-learn estimator --> probabilities
 
-``FeatureEncoder`` turns names into what their past rows became, so no model grows one column per name;
-``ForestByLevel`` grows one forest per current level, for what makes a skill in need stay so is not what makes
-another one emerge.
+``FeatureEncoder`` turns names into what their past rows became, so no model grows one column per name.
+``BlendByLevel`` learns each current level apart, for what makes a skill in need stay so is not what makes another
+emerge; within a level it averages a forest with a logistic regression of the few history columns that are scores of
+need by themselves: emergence is rare (1 %), and a straight line needs fewer cases than trees do.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,10 +27,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from future_skills import schema
 from future_skills.errors import MissingFeaturesError, UsageError, translatable
-from future_skills.history import HISTORY_FEATURES
+from future_skills.history import HISTORY_FEATURES, SCORES
 
 FeatureSet = Literal["base", "history"]
 
@@ -45,13 +47,11 @@ def default_features(feature_set: FeatureSet) -> tuple[tuple[str, ...], tuple[st
     """Columns of a feature set: (categorical, numeric)."""
     if feature_set == "base":
         return schema.CATEGORICAL_FEATURES, schema.NUMERIC_FEATURES
-    return (
-        (*schema.CATEGORICAL_FEATURES, schema.CURRENT_LEVEL),
-        (*schema.NUMERIC_FEATURES, *HISTORY_FEATURES),
-    )
+    # names stay out: what a name became in the past is better told by its levels (docs/decisions/0004)
+    return (schema.CURRENT_LEVEL,), (*schema.NUMERIC_FEATURES, *HISTORY_FEATURES)
 
 
-# --- rows to numbers -------------------------------------------------------------------------------------------------
+# --- rows to numbers ----------------------------------------------------------------------------------------
 
 
 class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -100,7 +100,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._learn(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: NDArray[Any]) -> _Floats:  # type: ignore[override]
+    def fit_transform(self, X: Any, y: NDArray[Any]) -> _Floats:
         """Learn, and encode the training rows themselves, each by the other folds."""
         codes, onehot = self._learn(X, y)
         fold = np.random.RandomState(self.random_state).permutation(len(onehot)) % self.folds
@@ -179,7 +179,8 @@ def _codes(values: Iterable[Any], names: Mapping[str, int]) -> NDArray[np.int64]
 def _numbers(column: Any) -> NDArray[np.float64]:
     """A polars or pandas column of numbers; missing is NaN."""
     if isinstance(column, pl.Series):
-        return column.cast(pl.Float64).to_numpy()
+        values: NDArray[np.float64] = column.cast(pl.Float64).to_numpy()
+        return values
     numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return numbers
 
@@ -193,74 +194,159 @@ def _shares(place: NDArray[np.int64], onehot: NDArray[np.float64], names: int, s
     shares = (hits + smoothing * overall) / np.maximum(rows + smoothing, np.finfo(np.float64).tiny)
     shares[(rows + smoothing == 0)[:, 0]] = overall
     shares[names] = overall
-    return shares.astype(np.float32)
+    smoothed: _Floats = shares.astype(np.float32)
+    return smoothed
 
 
-# --- one forest per current level ------------------------------------------------------------------------------------
+# --- one model per current level ----------------------------------------------------------------------------
 
 
-class ForestByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """One forest per current level: LOW, MEDIUM, HIGH, and one for rows whose level is unknown.
+class LogScoreRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Multinomial logistic regression of the logarithms of a few scores that are 0 or more.
 
-    Each forest is grown on the training rows of its level only. A level with fewer than ``min_rows`` of them is answered
-    by a forest grown on all rows.
+    Each column becomes ``log(value + floor)``, clipped to the range of the training rows (so it never extrapolates),
+    then centred and scaled to variance 1; a missing value counts as the mean.
+
+    Args:
+        columns: columns of the matrix that hold the scores.
+        C: inverse strength of the L2 penalty, > 0.
+
+    Attributes:
+        classes_: the labels, sorted.
+        floor_, minimum_, maximum_, mean_, scale_: one value per score. ``floor_`` is the first decile of the values
+            above 0.
+        coef_, intercept_: classes x scores, classes; rounded to six decimals.
+    """
+
+    def __init__(self, columns: Sequence[int] = (), *, C: float = 0.1) -> None:
+        self.columns = columns
+        self.C = C
+
+    def fit(self, X: _Floats, y: NDArray[Any]) -> Self:
+        """Learn. ``X``: matrix of n rows; ``y``: n labels."""
+        self.classes_ = np.unique(y)
+        values = X[:, list(self.columns)].astype(np.float64)
+        self.floor_ = np.array([_first_decile(column[column > 0]) for column in values.T])
+        logs = np.log(np.maximum(values, 0.0) + self.floor_)
+        present = np.isfinite(logs)
+        counts = np.maximum(present.sum(axis=0), 1)
+        self.mean_ = np.where(present, logs, 0.0).sum(axis=0) / counts
+        spread = np.sqrt((np.where(present, logs - self.mean_, 0.0) ** 2).sum(axis=0) / counts)
+        self.scale_ = np.where(spread > _FLAT, spread, 1.0)
+        self.minimum_ = np.where(present, logs, self.mean_).min(axis=0)
+        self.maximum_ = np.where(present, logs, self.mean_).max(axis=0)
+        self.coef_ = np.zeros((len(self.classes_), len(self.columns)))
+        self.intercept_ = np.zeros(len(self.classes_))
+        if len(self.classes_) > 1:
+            with threadpool_limits(1):  # sums in one order, whatever the number of cores
+                learned = LogisticRegression(C=self.C, max_iter=1000).fit(self._scaled(X), y)
+            # of two classes scikit-learn keeps one row: the log-odds of the second
+            rows = slice(1, None) if len(self.classes_) == 2 else slice(None)
+            self.coef_[rows] = np.round(learned.coef_, 6)
+            self.intercept_[rows] = np.round(learned.intercept_, 6)
+        return self
+
+    def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
+        """Probabilities, rows x ``classes_``."""
+        check_is_fitted(self, "coef_")
+        # einsum, not BLAS: a row gets the same answer alone as among others
+        logits = np.einsum("ij,kj->ik", self._scaled(X), self.coef_) + self.intercept_
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        proba: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return proba
+
+    def predict(self, X: _Floats) -> NDArray[Any]:
+        """The most probable class of each row."""
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+    def _scaled(self, X: _Floats) -> NDArray[np.float64]:
+        """The scores as the regression sees them."""
+        logs = np.log(np.maximum(X[:, list(self.columns)].astype(np.float64), 0.0) + self.floor_)
+        clipped = np.clip(logs, self.minimum_, self.maximum_)
+        scaled: NDArray[np.float64] = np.nan_to_num((clipped - self.mean_) / self.scale_, nan=0.0)
+        return scaled
+
+
+_FLAT: Final = 1e-9
+"""Spread under which a column counts as constant."""
+
+
+def _first_decile(values: NDArray[np.float64]) -> float:
+    """First decile, at least one millionth; one if there is no value at all."""
+    return max(float(np.quantile(values, 0.1)), 1e-6) if len(values) else 1.0
+
+
+class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """For each current level (LOW, MEDIUM, HIGH, unknown), a forest blended with a regression of the scores of need.
+
+    ``P = (1 - linear_share) x forest + linear_share x regression``, each learned on the training rows of the level
+    only. A level with fewer than ``min_rows`` of them is answered by what all rows teach.
 
     Args:
         level_column: column of the matrix that holds the level (0, 1, 2 or NaN).
+        score_columns: columns that hold the scores of need; empty: forests alone.
         n_estimators: trees of each forest.
         max_features: share of the columns tried at each split, in (0, 1].
         min_samples_leaf: rows in a leaf, at least.
-        extremely_random: True: Extra-Trees (thresholds drawn at random); False: a random forest.
-        bootstrap: whether each tree is grown on a bootstrap sample.
-        min_rows: rows a level needs for a forest of its own.
+        linear_share: weight of the regression, in [0, 1].
+        C: inverse strength of the regression's penalty.
+        min_rows: rows a level needs for models of its own.
         random_state: seed.
         n_jobs: processes that grow the trees; the fitted forests are set to 1, so sums are the same everywhere.
 
     Attributes:
         classes_: the labels, sorted.
-        forests_: level (0, 1, 2, or -1 for unknown) -> fitted forest. Levels without rows of their own share one.
+        forests_: level (0, 1, 2, or -1 for unknown) -> fitted ``ExtraTreesClassifier``. Levels without enough rows
+            of their own share one.
+        regressions_: level -> fitted ``LogScoreRegression``; empty without scores.
     """
 
     def __init__(
         self,
         level_column: int = 0,
+        score_columns: Sequence[int] = (),
         *,
         n_estimators: int = 300,
-        max_features: float = 0.5,
+        max_features: float = 0.3,
         min_samples_leaf: int = 10,
-        extremely_random: bool = True,
-        bootstrap: bool = False,
-        min_rows: int = 50,
+        linear_share: float = 0.5,
+        C: float = 0.1,
+        min_rows: int = 200,
         random_state: int = 42,
         n_jobs: int | None = None,
     ) -> None:
         self.level_column = level_column
+        self.score_columns = score_columns
         self.n_estimators = n_estimators
         self.max_features = max_features
         self.min_samples_leaf = min_samples_leaf
-        self.extremely_random = extremely_random
-        self.bootstrap = bootstrap
+        self.linear_share = linear_share
+        self.C = C
         self.min_rows = min_rows
         self.random_state = random_state
         self.n_jobs = n_jobs
 
     def fit(self, X: _Floats, y: NDArray[Any]) -> Self:
-        """Grow the forests. ``X``: float32, rows x columns; ``y``: labels."""
+        """Learn. ``X``: float32, rows x columns; ``y``: labels."""
         self._validate_params()
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         level = self._levels(X)
-        self.forests_: dict[int, Any] = {}
-        shared = None
+        every = np.ones(len(level), dtype=bool)
+        self.forests_: dict[int, ExtraTreesClassifier] = {}
+        self.regressions_: dict[int, LogScoreRegression] = {}
+        shared: int | None = None
         for code in _LEVEL_CODES:
-            rows = level == code
-            if rows.sum() >= self.min_rows:
-                self.forests_[code] = self._forest().fit(X[rows], y[rows])
-            else:
-                shared = shared or self._forest().fit(X, y)
-                self.forests_[code] = shared
-        for forest in self.forests_.values():
-            forest.set_params(n_jobs=1)
+            own = (level == code).sum() >= self.min_rows
+            if not own and shared is not None:
+                self._share(shared, code)
+                continue
+            shared = shared if own else code
+            rows = (level == code) if own else every
+            self.forests_[code] = self._forest().fit(X[rows], y[rows]).set_params(n_jobs=1)
+            if len(self.score_columns) and self.linear_share > 0:
+                self.regressions_[code] = LogScoreRegression(self.score_columns, C=self.C).fit(X[rows], y[rows])
         return self
 
     def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
@@ -268,42 +354,62 @@ class ForestByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "forests_")
         level = self._levels(X)
         proba = np.zeros((len(X), len(self.classes_)))
-        for code, forest in self.forests_.items():
+        for code in _LEVEL_CODES:
             rows = np.flatnonzero(level == code)
             if len(rows):
-                columns = np.searchsorted(self.classes_, forest.classes_)
-                proba[np.ix_(rows, columns)] = forest.predict_proba(X[rows])
+                proba[rows] = self._blend(X[rows], code)
         return proba
 
     def predict(self, X: _Floats) -> NDArray[Any]:
         """The most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
 
-    def _validate_params(self) -> None:
-        """Let a forest check what it will be given."""
-        self._forest()._validate_params()
+    def _blend(self, X: _Floats, code: int) -> NDArray[np.float64]:
+        """Probabilities of rows of one level, over ``classes_``."""
+        forest, regression = self.forests_[code], self.regressions_.get(code)
+        known = forest.predict_proba(X)
+        if regression is not None:
+            # both were learned from the same rows, so they know the same classes
+            known = (1.0 - self.linear_share) * known + self.linear_share * regression.predict_proba(X)
+        proba = np.zeros((len(X), len(self.classes_)))
+        proba[:, np.searchsorted(self.classes_, forest.classes_)] = known
+        return proba
+
+    def _share(self, source: int, code: int) -> None:
+        """Let a level answer with the models of another."""
+        self.forests_[code] = self.forests_[source]
+        if source in self.regressions_:
+            self.regressions_[code] = self.regressions_[source]
 
     def _levels(self, X: _Floats) -> NDArray[np.int64]:
         """Level of each row; -1 unknown."""
         return np.nan_to_num(X[:, self.level_column], nan=-1.0).astype(np.int64)
 
-    def _forest(self) -> Any:
+    def _forest(self) -> ExtraTreesClassifier:
         """A forest to grow."""
-        kind = ExtraTreesClassifier if self.extremely_random else RandomForestClassifier
-        return kind(
+        return ExtraTreesClassifier(
             self.n_estimators,
             max_features=self.max_features,
             min_samples_leaf=self.min_samples_leaf,
-            bootstrap=self.bootstrap,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
+
+    def _validate_params(self) -> None:
+        """Refuse values before any row is read (ValueError)."""
+        self._forest()._validate_params()
+        LogisticRegression(C=self.C)._validate_params()
+        if not (isinstance(self.linear_share, int | float) and 0 <= self.linear_share <= 1):
+            raise ValueError(f"linear_share must be between 0 and 1, not {self.linear_share!r}")
+        if not (isinstance(self.min_rows, int) and self.min_rows >= 1):
+            raise ValueError(f"min_rows must be a whole number of 1 or more, not {self.min_rows!r}")
 
 
 _LEVEL_CODES: Final = (-1, *schema.LEVEL_RANK.values())
 
 
-# --- algorithms by name ----------------------------------------------------------------------------------------------
+# --- algorithms by name -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,11 +442,17 @@ class Algorithm:
         random_state: int,
         n_jobs: int | None,
         level_column: int | None = None,
+        score_columns: Sequence[int] = (),
     ) -> Any:
         """The unfitted estimator of the matrix."""
         estimator = self.create()
         tunable = self._last_step(estimator)
-        given = {"random_state": random_state, "n_jobs": n_jobs, "level_column": level_column}
+        given = {
+            "random_state": random_state,
+            "n_jobs": n_jobs,
+            "level_column": level_column,
+            "score_columns": score_columns,
+        }
         accepted = tunable.get_params()
         tunable.set_params(**{k: v for k, v in given.items() if k in accepted}, **params)
         return estimator
@@ -359,7 +471,7 @@ class Algorithm:
 
 
 _RESERVED: Final = frozenset(
-    {"random_state", "n_jobs", "level_column", "verbose", "warm_start", "categorical_features"}
+    {"random_state", "n_jobs", "level_column", "score_columns", "verbose", "warm_start", "categorical_features"}
 )
 """Parameters that are set elsewhere, or make no sense here."""
 
@@ -411,13 +523,13 @@ ALGORITHMS: Final = _algorithms(
         create=_logistic_regression,
     ),
     Algorithm(
-        name="forest_by_level",
-        description="one forest of extremely randomised trees per current level",
+        name="blend_by_level",
+        description="per current level, extremely randomised trees blended with a logistic regression of need scores",
         defaults={
             "base": {"n_estimators": 300},
-            "history": {"n_estimators": 300, "min_samples_leaf": 10, "max_features": 0.5},
+            "history": {"n_estimators": 300, "min_samples_leaf": 10, "max_features": 0.3, "linear_share": 0.5},
         },
-        create=ForestByLevel,
+        create=BlendByLevel,
         needs_level=True,
     ),
 )
@@ -426,10 +538,10 @@ ALGORITHMS: Final = _algorithms(
 
 def default_algorithm(feature_set: FeatureSet) -> str:
     """The algorithm a feature set uses unless told otherwise (why: ``docs/decisions/0004``)."""
-    return {"base": "random_forest", "history": "forest_by_level"}[feature_set]
+    return {"base": "random_forest", "history": "blend_by_level"}[feature_set]
 
 
-# --- the model -------------------------------------------------------------------------------------------------------
+# --- the model ----------------------------------------------------------------------------------------------
 
 
 class NeedLevelModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -485,6 +597,7 @@ class NeedLevelModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             random_state=self.random_state,
             n_jobs=self.n_jobs,
             level_column=self.encoder_.level_column_,
+            score_columns=[p for p, name in enumerate(self.encoder_.feature_names_out_) if name in SCORES],
         ).fit(matrix, y)
         if "n_jobs" in self.estimator_.get_params():
             self.estimator_.set_params(n_jobs=1)

@@ -33,6 +33,8 @@ from future_skills.snapshot_readers import (
     shortened,
 )
 from future_skills.snapshot_values import (
+    COMMA_NUMBER,
+    MAYBE_THOUSANDS,
     PLAIN_NUMBER,
     Unacceptable,
     check_range,
@@ -216,14 +218,22 @@ def _read_column(cells: pl.Series, reader: FileReader) -> tuple[pl.Series, dict[
         return _read_texts(cells, TEXT_READERS[cells.name], pl.String)
     if cells.dtype == pl.Float64:
         return _check_floats(cells, feature)
-    plain = cells.str.contains(PLAIN_NUMBER)
-    numbers = cells.set(~plain, None).cast(pl.Float64) + 0.0
+    texts = with_decimal_points(cells, comma_separates_cells=reader.comma_separates_cells)
+    numbers = texts.set(~texts.str.contains(PLAIN_NUMBER), None).cast(pl.Float64) + 0.0
     in_range = numbers.is_between(feature.minimum, feature.maximum).fill_null(value=False)
     others = cells.set(in_range, "")  # few: what is not simply a number, or is out of range
     read, problems = _read_texts(
         others, partial(read_number, feature=feature, comma_separates_cells=reader.comma_separates_cells), pl.Float64
     )
     return numbers.zip_with(in_range, read), problems
+
+
+def with_decimal_points(cells: pl.Series, *, comma_separates_cells: bool) -> pl.Series:
+    """The same texts, decimal commas written as points where there is no doubt: a quick way through a French file."""
+    decimal = cells.str.contains(COMMA_NUMBER)
+    if comma_separates_cells:
+        decimal &= ~cells.str.contains(MAYBE_THOUSANDS)
+    return cells.zip_with(~decimal, cells.str.replace(",", ".", literal=True))
 
 
 def _read_texts(

@@ -17,10 +17,16 @@ THOUSANDS_SPACES: Final = "\u0020\u00a0\u2009\u202f"
 PLAIN_NUMBER: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 """A number as computers write it."""
 
+COMMA_NUMBER: Final = r"^[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?$"
+"""A number with a decimal comma."""
+
+MAYBE_THOUSANDS: Final = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
+"""A number whose comma may stand before decimals, or between thousands."""
+
 _PLAIN_NUMBER = re.compile(PLAIN_NUMBER)
 _SPACED_NUMBER = re.compile(rf"^[+-]?[0-9]{{1,3}}(?:[{THOUSANDS_SPACES}][0-9]{{3}})+(?:[.,][0-9]+)?$")
-_COMMA_NUMBER = re.compile(r"^[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?$")
-_MAYBE_THOUSANDS = re.compile(r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$")
+_COMMA_NUMBER = re.compile(COMMA_NUMBER)
+_MAYBE_THOUSANDS = re.compile(MAYBE_THOUSANDS)
 _PERIOD = re.compile(schema.PERIOD_PATTERN)
 
 MISSING_MARKERS: Final = frozenset({"nan", "na", "n/a", "null", "none", "nil", "-", "--", "?"})

@@ -13,7 +13,6 @@ sys.path.insert(0, str(ROOT))
 
 from config import bench
 from future_skills.dataset import read_dataset
-from future_skills.errors import FutureSkillsError
 from future_skills.pipeline import ALGORITHMS, CALIBRATIONS
 from future_skills.training import Recipe, train
 
@@ -118,7 +117,7 @@ def main() -> int:
             if registry is not None:
                 on_step("register")
                 registry.register_trained(actor=actor, model=output, dataset_file=options.dataset, dataset=dataset)
-    except FutureSkillsError as error:
+    except bench.REFUSALS as error:
         return bench.refuse(error, as_json=options.json)
     if options.json:
         bench.print_json(trained.manifest.model_dump(mode="json"))

@@ -2,13 +2,14 @@
 
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils.translation import gettext, gettext_lazy
 
 from apps.accounts.actors import Actor, command_actor
-from future_skills.errors import FutureSkillsError
+from future_skills.errors import FutureSkillsError, StorageError
 
 DONE, REFUSED, WRONG_USAGE, WAITING = 0, 1, 2, 3
 """Exit codes (design decision 12): done; refused or failed; wrong usage; inconclusive, waiting, or alert."""
@@ -37,11 +38,18 @@ class ActingCommand(BaseCommand):
         try:
             code = self.act(command_actor(declared_actor), **options)
         except FutureSkillsError as error:
-            if as_json:
-                self.answer({"error": refusal(error)})
-            raise CommandError(error.explain(gettext), returncode=REFUSED) from error
-        if code:
-            sys.exit(code)
+            self.refuse(error)
+        except (OSError, DatabaseError) as error:
+            self.refuse(StorageError(problem=str(error).strip().rstrip(".")))
+        else:
+            if code:
+                sys.exit(code)
+
+    def refuse(self, error: FutureSkillsError) -> NoReturn:
+        """Say what was refused, as words and as JSON, and leave with exit code 1."""
+        if self.as_json:
+            self.answer({"error": refusal(error)})
+        raise CommandError(error.explain(gettext), returncode=REFUSED) from error
 
     def act(self, actor: Actor, **options: Any) -> int | None:
         """Do the work; return an exit code other than 0, or None."""

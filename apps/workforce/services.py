@@ -1,5 +1,6 @@
 """The verbs of HR facts: the only writers of job roles, skills and snapshots."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -160,8 +161,8 @@ def import_snapshots(
     """
     progress = on_progress or _silent
     files = [open_snapshots(path, column_map) for path in paths]
-    if rejects_path is not None and rejects_path.resolve() in {path.resolve() for path in paths}:
-        raise UsageError(translatable("{path} is a file to import: rejects cannot go there."), path=str(rejects_path))
+    if rejects_path is not None:
+        _check_rejects_path(rejects_path, paths)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="future-skills-import-")))
         staging = Staging(folder, [file.path.name for file in files], [file.reader.headings for file in files])
@@ -184,6 +185,19 @@ def import_snapshots(
             if periods:
                 _record_import(actor, result)
     return result
+
+
+def _check_rejects_path(rejects_path: Path, paths: Sequence[Path]) -> None:
+    """Refuse, before any row is stored, a rejects file that could not be written at the end."""
+    if rejects_path.resolve() in {path.resolve() for path in paths}:
+        raise UsageError(translatable("{path} is a file to import: rejects cannot go there."), path=str(rejects_path))
+    if rejects_path.is_dir():
+        raise UsageError(translatable("{path} is a folder, not a file."), path=str(rejects_path))
+    if not os.access(rejects_path.parent, os.W_OK):
+        raise UsageError(
+            translatable("{path} cannot be written: its folder does not exist, or is closed to you."),
+            path=str(rejects_path),
+        )
 
 
 def _silent(stage: str, share: float) -> None:

@@ -126,9 +126,7 @@ def test_the_interval_holds_the_true_difference_where_rows_taken_alone_would_not
         for _ in range(2):
             chance = 0.7 + rng.uniform(-0.3, 0.3, 30)[skills] + rng.uniform(-0.1, 0.1, 20)[roles]
             models.append(Scores((rng.random(600) < chance).astype(np.int64), None))
-        drawn = replicates(
-            truth=truth, models=models, current=truth, roles=roles, skills=skills, draws=150, seed=world
-        )
+        drawn = replicates(truth=truth, models=models, current=truth, roles=roles, skills=skills, draws=150, seed=world)
         interval = drawn.interval("accuracy", 1, 0)
         assert interval is not None
         inside += interval[0] <= 0 <= interval[1]
@@ -142,7 +140,7 @@ def test_the_interval_holds_the_true_difference_where_rows_taken_alone_would_not
 def by_hand(b: int, c: int) -> float:
     n, smaller = b + c, min(b, c)
     mass = [math.comb(n, k) / 2**n for k in range(n + 1)]
-    return min(1.0, 2 * (sum(mass[:smaller]) + mass[smaller] / 2))
+    return float(min(1.0, 2 * (sum(mass[:smaller]) + mass[smaller] / 2)))
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 1), (1, 0), (3, 9), (9, 3), (12, 12), (40, 71), (0, 30)])

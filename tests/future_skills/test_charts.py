@@ -108,7 +108,7 @@ def test_both_languages_have_every_word() -> None:
 
 def test_bars_start_at_zero() -> None:
     root = ET.fromstring(charts.importances([charts.ImportanceSet("v1", {"a": 0.2, "b": 0.1})]))
-    bars = [rect for rect in root.iter(f"{SVG}rect")]
+    bars = list(root.iter(f"{SVG}rect"))
     assert bars[0].get("x") == bars[1].get("x")
     assert float(bars[0].get("width", 0)) == pytest.approx(2 * float(bars[1].get("width", 0)), abs=0.02)
 

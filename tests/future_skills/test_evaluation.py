@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import joblib
 import numpy as np
@@ -30,9 +30,7 @@ DRAWS = 60
 # --- Two versions -----------------------------------------------------------------------------------------------------
 
 
-def rows_file(
-    hashes: list[int], *, trained: tuple[int, ...] = (), seed: int = 0, levels: int = 0
-) -> pl.DataFrame:
+def rows_file(hashes: list[int], *, trained: tuple[int, ...] = (), seed: int = 0, levels: int = 0) -> pl.DataFrame:
     """A rows file: test rows with these hashes, whose facts depend on the hash alone; predictions on ``seed``."""
     rng = np.random.default_rng(seed)
     facts = [np.random.default_rng(one + 1000 * levels).integers(0, 3, 2) for one in hashes]
@@ -130,7 +128,7 @@ def test_versions_that_share_no_test_row_cannot_be_compared_and_the_reason_is_sa
     old = rows_file([1, 2, 3])
     apart = compare(("v1", old), ("v2", rows_file([7, 8])), draws=DRAWS)
     assert (apart.rows, apart.differences, apart.reason) == (0, (), "no test row is shared")
-    assert apart.reference_metrics is apart.challenger_metrics is apart.mcnemar_p is None
+    assert (apart.reference_metrics, apart.challenger_metrics, apart.mcnemar_p) == (None, None, None)
     seen = compare(("v1", old), ("v2", rows_file([7, 8], trained=(1, 2, 3))), draws=DRAWS)
     assert seen.seen == {"v1": 0, "v2": 3}
     assert seen.reason is not None
@@ -222,7 +220,7 @@ def test_metrics_on_a_versions_own_test_rows_are_its_manifests(report: Evaluatio
 def test_a_version_that_saw_the_rows_is_marked_and_not_ranked(report: EvaluationReport) -> None:
     leaky = report.versions[2]
     assert leaky.seen > 0
-    assert leaky.rank is leaky.to_best is leaky.to_persistence is None
+    assert (leaky.rank, leaky.to_best, leaky.to_persistence) == (None, None, None)
     assert leaky.metrics is not None
     assert "leaky" not in [one.name for one in report.ranking]
     assert f"a vu {leaky.seen} lignes" in report.to_markdown("fr")
@@ -290,7 +288,7 @@ def test_a_version_whose_features_are_missing_is_listed_with_the_reason(folder: 
     found = evaluate([folder / "v1.pkl", folder / "v2.pkl"], folder / "bare.csv", draws=DRAWS)
     v1, v2 = found.versions
     assert v1.metrics is not None
-    assert v2.metrics is v2.rank is None
+    assert (v2.metrics, v2.rank) == (None, None)
     assert v2.refusal is not None
     lacking = set(v2.manifest.features.columns) - set(schema.BASE_FEATURES) - {schema.CURRENT_LEVEL}
     assert lacking <= set(v2.refusal.details["columns"].split(", "))
@@ -404,7 +402,7 @@ def test_the_report_is_written_with_its_figures(report: EvaluationReport, tmp_pa
         path.name for path in figures
     }
     for path in figures:
-        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        assert ET.parse(path).getroot().tag.endswith("svg")
         assert f"]({path.name})" in text
     for table in re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1

@@ -1,6 +1,7 @@
 """Metrics against formulas written out again, and against scikit-learn."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,13 @@ def test_probability_metrics_are_what_their_formulas_say(seed: int) -> None:
     assert found.log_loss == pytest.approx(log_loss, abs=1e-12)
     edges = np.linspace(0, 1, 16)
     error = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = [i for i, row in enumerate(rows) if low < max(row) <= high]
         if inside:
             right = sum(int(np.argmax(rows[i])) == truth[i] for i in inside) / len(inside)
             sure = sum(max(rows[i]) for i in inside) / len(inside)
             error += len(inside) / n * abs(right - sure)
     assert found.calibration_error == pytest.approx(error, abs=1e-12)
-    expected = np.zeros((3, 3))
     observed = np.array(found.confusion_matrix, float)
     cost = np.subtract.outer(np.arange(3), np.arange(3)) ** 2
     expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / n

@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
-from future_skills.dataset import build_dataset, write_dataset
+from future_skills.dataset import read_dataset
 from future_skills.manifest import Manifest
 from future_skills.registry_page import HistoryLine, VersionDetails, registry_page
 from future_skills.training import Recipe, train
+
+ROOT = Path(__file__).resolve().parents[2]
+PANEL = ROOT / "examples" / "stack_overflow" / "so_survey_panel.parquet"
 
 PARIS_IN_WINTER = timezone(timedelta(hours=1))
 NOW = datetime(2026, 3, 4, 10, 5, tzinfo=PARIS_IN_WINTER)
@@ -38,19 +40,29 @@ HOSTILE = (
 )
 
 
-@pytest.fixture
-def manifest(company: pl.DataFrame, tmp_path: Path) -> Manifest:
-    """A real one."""
-    write_dataset(build_dataset(company), tmp_path / "future_skills_dataset.csv")
+@pytest.fixture(scope="module")
+def panel_manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """A real one: the survey panel, where the level now is known for some of the test rows only."""
     return train(
-        tmp_path / "future_skills_dataset.csv",
+        read_dataset(PANEL, period_column="year", label_period_column="year_next"),
         version="v1",
-        output=tmp_path / "future_skills_model_v1.pkl",
+        output=tmp_path_factory.mktemp("ml") / "future_skills_model_v1.pkl",
         author="nadia",
         clock=lambda: TRAINED,
         recipe=Recipe(params={"n_estimators": 5}),
         notes="Référence",
     ).manifest
+
+
+@pytest.fixture
+def manifest(panel_manifest: Manifest) -> Manifest:
+    """The same, as if the level now were known for every row."""
+    persistence = panel_manifest.baselines.persistence
+    assert persistence is not None
+    known = persistence.model_copy(update={"model_on_same_rows": None})
+    return panel_manifest.model_copy(
+        update={"baselines": panel_manifest.baselines.model_copy(update={"persistence": known})}
+    )
 
 
 def line(version: str = "v1", **changes: object) -> HistoryLine:
@@ -190,14 +202,15 @@ def test_figures_of_other_test_rows_carry_a_mark() -> None:
     assert "†" not in page([line("v2"), line("v1")])
 
 
-def test_a_baseline_that_knows_some_rows_stands_beside_the_version_on_those_rows(manifest: Manifest) -> None:
-    persistence = manifest.baselines.persistence
-    assert persistence is not None
-    same = persistence.model_copy(update={"model_on_same_rows": manifest.metrics})
-    partly = manifest.model_copy(update={"baselines": manifest.baselines.model_copy(update={"persistence": same})})
-    metrics = tables(page([line()], [details(partly)]))[1]
+def test_a_baseline_that_knows_some_rows_stands_beside_the_version_on_those_rows(panel_manifest: Manifest) -> None:
+    text = plain(page([line()], [details(panel_manifest)]))
+    metrics = tables(text)[1]
     assert metrics[0][1:4] == ["v1", "v1, niveau actuel connu", "« Comme aujourd'hui »"]
+    assert metrics[1][1:4] == ["1 037", "672", "672"]
+    assert "sur les mêmes 672 lignes de test" in text
 
+
+def test_a_baseline_that_knows_no_row_is_a_dash_with_its_reason(manifest: Manifest) -> None:
     reasons = {"persistence": "the level now is known for no test row"}
     unknown = manifest.baselines.model_copy(update={"persistence": None, "reasons": reasons})
     text = plain(page([line()], [details(manifest.model_copy(update={"baselines": unknown}))]))
@@ -278,6 +291,5 @@ def test_ten_thousand_versions_take_a_moment(manifest: Manifest) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    root = Path(__file__).resolve().parents[2]
     for target in re.findall(r"\]\(([^)]+)\)", page()):
-        assert (root / "ml" / target).resolve().exists(), target
+        assert (ROOT / "ml" / target).resolve().exists(), target

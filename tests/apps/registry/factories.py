@@ -268,12 +268,12 @@ def version(name: str = "v1", **changes: Any) -> ModelVersion:
     return row
 
 
-def many_versions(count: int) -> None:
-    """``count`` versions at once, one a minute, their metrics all different."""
+def many_versions(count: int, *, first: int = 1) -> None:
+    """``count`` versions at once, from number ``first`` on, one a minute, their metrics all different."""
     shared = dataset(dataset_reference())
     rows = []
     template = unsaved_version(manifest("template", history=True), dataset=shared)
-    for index in range(count):
+    for index in range(first - 1, first - 1 + count):
         name = f"v{index + 1}"
         trained = BASE_TIME + timedelta(minutes=index)
         wave = (index * 7919 % 1000) / 10000

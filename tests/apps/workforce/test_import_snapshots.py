@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from apps.accounts.actors import Actor
@@ -272,11 +272,14 @@ def test_rows_of_a_role_that_contradicts_the_database_go_to_the_rejects(write, t
     assert "SI-014" in rejects.read_text()
 
 
-def test_rejects_cannot_replace_a_file_to_import(write):
-    path = write(csv_text(row(trend_score="7")))
-    with pytest.raises(Exception, match="rejects cannot go there"):
-        imported(path, options=("--rejects", str(path)))
-    assert path.read_text() == csv_text(row(trend_score="7"))
+@pytest.mark.parametrize("place", ["releve.csv", ".", "nowhere/rejects.csv"])
+def test_rejects_that_could_not_be_written_at_the_end_are_refused_at_the_start(write, tmp_path, place):
+    path = write(csv_text(row(), row(skill_name="R", trend_score="7")))
+    before = database()
+    with pytest.raises(CommandError):
+        imported(path, options=("--rejects", str(tmp_path / place)))
+    assert database() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["releve.csv"]
 
 
 def test_a_role_takes_the_name_and_department_of_its_latest_period(write):

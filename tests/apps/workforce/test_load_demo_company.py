@@ -49,7 +49,7 @@ def test_it_loads_the_simulated_company_as_it_is() -> None:
 
 def test_the_default_is_forty_roles_and_120_skills() -> None:
     counts = load()
-    assert (counts["job_roles"], counts["skills"], len(counts["periods"])) == (40, 120, 8)
+    assert (counts["job_roles"], counts["skills"], len(counts["periods"])) == (40, 120, 12)
 
 
 def test_a_second_load_changes_nothing() -> None:
