@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from future_skills.artifact import LoadedVersion, load_version
     from future_skills.dataset import Dataset, build_dataset, read_dataset
-    from future_skills.evaluation import evaluate
-    from future_skills.training import Recipe, train
+    from future_skills.diagnosis import diagnose
+    from future_skills.evaluation import compare, evaluate
+    from future_skills.training import Recipe, fit_and_measure, train
 
 __version__ = "0.1.0"
 
@@ -21,7 +22,10 @@ __all__ = [
     "LoadedVersion",
     "Recipe",
     "build_dataset",
+    "compare",
+    "diagnose",
     "evaluate",
+    "fit_and_measure",
     "load_version",
     "read_dataset",
     "train",
@@ -32,7 +36,10 @@ _HOMES = {
     "LoadedVersion": "artifact",
     "Recipe": "training",
     "build_dataset": "dataset",
+    "compare": "evaluation",
+    "diagnose": "diagnosis",
     "evaluate": "evaluation",
+    "fit_and_measure": "training",
     "load_version": "artifact",
     "read_dataset": "dataset",
     "train": "training",

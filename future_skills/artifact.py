@@ -6,6 +6,7 @@ what the model said of each test row).
 """
 
 import io
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from future_skills.errors import (
     ArtifactExistsError,
     ArtifactHashMismatchError,
     ArtifactMissingError,
+    ArtifactUnreadableError,
     UsageError,
     translatable,
 )
@@ -185,11 +187,21 @@ def load_version(path: Path | str) -> LoadedVersion:
         ArtifactMissingError: a file is absent.
         ArtifactHashMismatchError: a file was changed.
         ManifestError: the manifest cannot be read.
+        ArtifactUnreadableError: the file is right, and this installation cannot open it.
     """
     paths = VersionPaths.of(Path(path))
     manifest = read_manifest(paths.manifest)
     content = check_files(manifest, paths)[manifest.file(MODEL_SUFFIX).name]
-    return LoadedVersion(manifest, joblib.load(io.BytesIO(content)), paths)
+    try:
+        model = joblib.load(io.BytesIO(content))
+    except (AttributeError, ImportError, pickle.UnpicklingError) as error:
+        raise ArtifactUnreadableError(
+            version=manifest.version,
+            path=str(paths.model),
+            problem=str(error),
+            libraries=", ".join(f"{name} {version}" for name, version in manifest.environment.libraries.items()),
+        ) from error
+    return LoadedVersion(manifest, model, paths)
 
 
 def read_rows(manifest: Manifest, paths: VersionPaths) -> pl.DataFrame:

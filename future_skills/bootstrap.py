@@ -16,16 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
+from future_skills.comparison import CONFIDENCE, DRAWS
 from future_skills.metrics import HIGH_RANK, Ranks, Scores
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-DRAWS: Final = 2_000
 SEED: Final = 20_251
-CONFIDENCE: Final = 0.90
-"""Share of the draws inside a two-sided interval."""
-
 EMERGENCE: Final = "emergence"
 LEVEL_METRICS: Final = ("accuracy", "f1_weighted", "f1_macro", "severe_error_rate")
 METRICS: Final = (*LEVEL_METRICS, EMERGENCE)

@@ -14,7 +14,7 @@ from html import escape
 from string import Template
 from typing import Final, Literal
 
-from future_skills.evaluation import Difference
+from future_skills.comparison import Difference
 from future_skills.formatting import Language, decimal, integer, percent, signed, signed_points
 from future_skills.schema import HIGH, LOW, MEDIUM
 
@@ -50,6 +50,7 @@ class Labels:
     perfect: str
     importances_title: str
     importances_note: str
+    importances_emergence: str
     emergence_title: str
     emergence_precision: str
     emergence_found: str
@@ -95,6 +96,7 @@ FRENCH: Final = Labels(
     perfect="accord parfait",
     importances_title="Ce que coûte le brouillage de chaque variable",
     importances_note="perte de F1 macro sur les lignes de test",
+    importances_emergence="perte de précision moyenne de l’émergence",
     emergence_title="Besoins émergents trouvés parmi les paires les mieux classées",
     emergence_precision="part devenue Élevé",
     emergence_found="part des besoins émergents trouvée",
@@ -136,6 +138,7 @@ ENGLISH: Final = Labels(
     perfect="perfect agreement",
     importances_title="What shuffling each feature costs",
     importances_note="loss of macro F1 on the test rows",
+    importances_emergence="loss of average precision of emergence",
     emergence_title="Emerging needs found among the pairs ranked highest",
     emergence_precision="share that became High",
     emergence_found="share of emerging needs found",
@@ -598,9 +601,22 @@ def _bin_words(curves: Sequence[CalibrationCurve], labels: Labels) -> str:
 
 # --- Importances ----------------------------------------------------------------------------------
 def importances(
-    sets: Sequence[ImportanceSet], *, labels: Labels = ENGLISH, most: int = 15, standalone: bool = False
+    sets: Sequence[ImportanceSet],
+    *,
+    labels: Labels = ENGLISH,
+    measure: Literal["f1_macro", "emergence"] = "f1_macro",
+    most: int = 15,
+    standalone: bool = False,
 ) -> str:
-    """Bars from zero, the features that matter most in any version first; several versions side by side."""
+    """Bars from zero, the features that matter most in any version first; several versions side by side.
+
+    Args:
+        sets: one per version, oldest first.
+        labels: the words.
+        measure: what the importances are a loss of.
+        most: how many features are shown.
+        standalone: see the module.
+    """
     features = _leading_features(sets, most)
     title = labels.importances_title
     if not features:
@@ -610,25 +626,30 @@ def importances(
     group, top = thick * len(sets) + air, 78.0 if several else 54.0
     bottom = top + group * len(features)
     scale = _importance_scale(sets, features)
-    parts = [_text(0, LINE, title, "title"), _text(0, 38, labels.importances_note, "muted")]
+    note = labels.importances_emergence if measure == "emergence" else labels.importances_note
+    parts = [_text(0, LINE, title, "title"), _text(0, 38, note, "muted")]
     parts += _key([one.version for one in sets], 62) if several else []
     for row, feature in enumerate(features):
         y = top + row * group
         parts.append(_text(_NAMES - 8, y + thick * len(sets) / 2 + 4.5, _fit(feature, _NAMES - 8), "", "end"))
         parts += _importance_bars(sets, feature, scale, (y, thick), labels)
     parts.append(_line(scale(0), top - 4, scale(0), bottom - 4, "axis"))
-    words = " ".join(_importance_words(one, features, labels) for one in sets)
+    words = f"{note}: " + " ".join(_importance_words(one, features, labels) for one in sets)
     return _svg("importances", bottom + 4, title, words, parts, standalone=standalone)
 
+
+_VISIBLE: Final = 0.0005
+"""An importance below this is written 0.000: no bar to see."""
 
 _NAMES: Final = 216.0
 """Room for the names to the left of horizontal charts, in pixels."""
 
 
 def _leading_features(sets: Sequence[ImportanceSet], most: int) -> list[str]:
-    """The features that matter most in any of the sets, then by name."""
+    """The features that matter most in any of the sets, then by name; those that cost nothing are left out."""
     weight = {feature: max(abs(one.values.get(feature, 0.0)) for one in sets) for one in sets for feature in one.values}
-    return sorted(weight, key=lambda feature: (-weight[feature], feature))[:most]
+    order = sorted(weight, key=lambda feature: (-weight[feature], feature))
+    return [feature for feature in order if weight[feature] >= _VISIBLE][:most] or order[:5]
 
 
 def _importance_scale(sets: Sequence[ImportanceSet], features: Sequence[str]) -> _Scale:

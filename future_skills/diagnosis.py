@@ -14,7 +14,8 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from future_skills import diagnosis_text, schema
-from future_skills.evaluation import Comparison, compare
+from future_skills.comparison import Comparison
+from future_skills.evaluation import compare
 from future_skills.formatting import Language
 from future_skills.manifest import Manifest
 

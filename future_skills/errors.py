@@ -11,6 +11,7 @@
     │   ├── ArtifactExistsError      … a version is written once
     │   ├── ArtifactMissingError     … a file of the pair is absent
     │   ├── ArtifactHashMismatchError … a file is not the one that was written
+    │   ├── ArtifactUnreadableError  … a right file that this installation cannot open
     │   └── ManifestError            … a manifest that does not follow its schema
     ├── MissingFeaturesError         rows that lack a feature the model needs
     ├── VersionExistsError           a version name, once used, is never used again
@@ -168,6 +169,14 @@ class ArtifactHashMismatchError(ArtifactError):
     code = "artifact_hash_mismatch"
     template = translatable("{path} was changed after it was written: sha256 {actual}, expected {expected}.")
     hint = translatable("It was not opened. Restore the original file.")
+
+
+class ArtifactUnreadableError(ArtifactError):
+    """The file is the one that was written, and the libraries here cannot open it."""
+
+    code = "artifact_unreadable"
+    template = translatable("{path}: version {version} cannot be opened by this installation ({problem}).")
+    hint = translatable("It was made with {libraries}: install these, or train it again from its dataset.")
 
 
 class ManifestError(ArtifactError):

@@ -11,7 +11,8 @@ import polars as pl
 
 from future_skills import evaluation_text, schema
 from future_skills.artifact import LoadedVersion, load_version
-from future_skills.bootstrap import CONFIDENCE, DRAWS, METRICS, SEED, Replicates, mcnemar_mid_p, replicates
+from future_skills.bootstrap import METRICS, SEED, Replicates, mcnemar_mid_p, replicates
+from future_skills.comparison import CONFIDENCE, DRAWS, Comparison, Difference, dumped_metrics
 from future_skills.dataset import Dataset, class_distribution, read_dataset, row_hashes
 from future_skills.errors import MissingFeaturesError, NotEnoughDataError, UsageError, translatable
 from future_skills.formatting import Language
@@ -24,101 +25,6 @@ PERSISTENCE = "persistence"
 
 CURVE_PLACES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1_000, 1_500, 2_000)
 """How many of the rows ranked highest the emergence curve looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A paired difference, challenger minus reference, on the same rows.
-
-    Attributes:
-        metric: ``accuracy``, ``f1_weighted``, ``f1_macro``, ``severe_error_rate`` or ``emergence`` (average precision).
-        reference: the reference's value.
-        challenger: the challenger's value.
-        low: lower end of the 90 % two-sided interval of the difference (two-way bootstrap: roles and skills).
-        high: upper end.
-    """
-
-    metric: str
-    reference: float
-    challenger: float
-    low: float
-    high: float
-
-    @property
-    def difference(self) -> float:
-        """Challenger minus reference."""
-        return self.challenger - self.reference
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "metric": self.metric,
-            "reference": self.reference,
-            "challenger": self.challenger,
-            "difference": self.difference,
-            "low": self.low,
-            "high": self.high,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two versions on the test rows that they share.
-
-    Attributes:
-        reference: name of the reference (the older version, as a rule).
-        challenger: name of the other.
-        rows: test rows shared; 0 when there is none, and ``reason`` says why.
-        seen: name -> how many of the other's test rows it trained on; those rows are left out.
-        reference_metrics: on the shared rows; None when there is none.
-        challenger_metrics: on the shared rows.
-        differences: one per metric; empty when there is no shared row.
-        reference_only_right: rows where only the reference is right.
-        challenger_only_right: rows where only the challenger is right.
-        mcnemar_p: mid-p of McNemar's test on those two counts, 0 to 1.
-        reason: why there is nothing to compare, or None.
-    """
-
-    reference: str
-    challenger: str
-    rows: int
-    seen: dict[str, int]
-    reference_metrics: Metrics | None
-    challenger_metrics: Metrics | None
-    differences: tuple[Difference, ...]
-    reference_only_right: int
-    challenger_only_right: int
-    mcnemar_p: float | None
-    reason: str | None
-
-    def difference(self, metric: str) -> Difference | None:
-        """The difference of one metric; None where it could not be computed."""
-        return next((one for one in self.differences if one.metric == metric), None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "reference": self.reference,
-            "challenger": self.challenger,
-            "rows": self.rows,
-            "seen": self.seen,
-            "reason": self.reason,
-            "differences": [one.to_dict() for one in self.differences],
-            "reference_only_right": self.reference_only_right,
-            "challenger_only_right": self.challenger_only_right,
-            "mcnemar_p": self.mcnemar_p,
-            "reference_metrics": _dumped(self.reference_metrics),
-            "challenger_metrics": _dumped(self.challenger_metrics),
-        }
-
-
-def _dumped(metrics: Metrics | None) -> dict[str, Any] | None:
-    return None if metrics is None else metrics.model_dump(mode="json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +251,8 @@ class VersionResult:
             "algorithm": self.manifest.algorithm,
             "feature_set": self.manifest.feature_set,
             "created_at": self.manifest.created_at.isoformat(),
-            "metrics": _dumped(self.metrics),
-            "metrics_where_level_known": _dumped(self.known_metrics),
+            "metrics": dumped_metrics(self.metrics),
+            "metrics_where_level_known": dumped_metrics(self.known_metrics),
             "intervals": {metric: list(ends) for metric, ends in self.intervals.items()},
             **{name: None if pair is None else pair.to_dict() for name, pair in pairs.items()},
             "calibration": [

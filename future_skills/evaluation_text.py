@@ -10,7 +10,8 @@ from future_skills.manifest import Metrics
 from future_skills.targets import targets
 
 if TYPE_CHECKING:
-    from future_skills.evaluation import Comparison, Difference, EvaluationReport, VersionResult
+    from future_skills.comparison import Comparison, Difference
+    from future_skills.evaluation import EvaluationReport, VersionResult
 
 POINTS: Final = frozenset({"accuracy", "severe_error_rate"})
 """Metrics written as percentages."""

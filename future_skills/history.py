@@ -185,7 +185,7 @@ def history_features(snapshots: pl.DataFrame, *, period: str) -> pl.DataFrame:
         DataError: two rows of the same period, role and skill.
     """
     past = _read_past(snapshots, period)
-    if not past.known.any():
+    if not (past.known.any() and past.now.any()):
         return _as_frame(past, {"months_since_first_listed": _months_since_first_listed(past)})
     memory = _memory(past)
     return _as_frame(

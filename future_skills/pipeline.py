@@ -25,7 +25,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -78,6 +78,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         feature_names_out_: name of each column of the matrix.
         source_: for each column of the matrix, the column of the frame it comes from.
         level_column_: place of the current level in the matrix, or None.
+        empty_: for each column of the matrix, whether no training row had a value: it taught nothing, so it is 0
+            from then on.
     """
 
     def __init__(
@@ -102,9 +104,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit_transform(self, X: Any, y: NDArray[Any]) -> _Floats:
         """Learn, and encode the training rows themselves, each by the other folds."""
-        codes, onehot = self._learn(X, y)
+        codes, onehot, matrix = self._learn(X, y)
         fold = np.random.RandomState(self.random_state).permutation(len(onehot)) % self.folds
-        matrix = self.transform(X)
         for name, place in codes.items():
             columns = self._columns_of(name)
             for k in range(self.folds):
@@ -128,10 +129,11 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 matrix[:, self._columns_of(name)] = self.shares_[name][_codes(X[name], self.names_[name])]
         for place, name in enumerate(self.numeric, start=len(self.feature_names_out_) - len(self.numeric)):
             matrix[:, place] = _numbers(X[name])
+        matrix[:, self.empty_] = 0.0
         return matrix
 
-    def _learn(self, X: Any, y: NDArray[Any]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.float64]]:
-        """Learn everything; return the codes of the encoded columns and the labels as 0 / 1 columns (first left out)."""
+    def _learn(self, X: Any, y: NDArray[Any]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.float64], _Floats]:
+        """Learn; return codes of the encoded columns, labels as 0 / 1 columns (first left out), plain matrix."""
         _require_columns(X, (*self.categorical, *self.numeric))
         self.classes_, labels = np.unique(y, return_inverse=True)
         onehot = np.eye(len(self.classes_))[labels][:, 1:]
@@ -155,7 +157,11 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.source_ += [name] * onehot.shape[1]
         self.feature_names_out_ += self.numeric
         self.source_ += self.numeric
-        return codes, onehot
+        self.empty_ = np.zeros(len(self.source_), dtype=bool)
+        matrix = self.transform(X)
+        self.empty_ = np.logical_and.reduce(np.isnan(matrix), axis=0)
+        matrix[:, self.empty_] = 0.0
+        return codes, onehot, matrix
 
     def _columns_of(self, name: str) -> slice:
         """Columns of the matrix that encode a name."""
@@ -422,6 +428,7 @@ class Algorithm:
         defaults: feature set -> the parameters it uses unless told otherwise.
         create: makes the unfitted estimator of the matrix, without parameters.
         needs_level: whether the current level must be among the features.
+        ignored: parameters scikit-learn still lists but warns about; never set.
     """
 
     name: str
@@ -429,11 +436,12 @@ class Algorithm:
     defaults: Mapping[FeatureSet, Mapping[str, Any]]
     create: Callable[[], Any]
     needs_level: bool = False
+    ignored: frozenset[str] = frozenset()
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters it takes, sorted."""
-        return tuple(sorted(set(self._tunable().get_params()) - _RESERVED))
+        return tuple(sorted(set(self._tunable().get_params()) - _RESERVED - self.ignored))
 
     def estimator(
         self,
@@ -453,7 +461,7 @@ class Algorithm:
             "level_column": level_column,
             "score_columns": score_columns,
         }
-        accepted = tunable.get_params()
+        accepted = set(tunable.get_params()) - self.ignored
         tunable.set_params(**{k: v for k, v in given.items() if k in accepted}, **params)
         return estimator
 
@@ -476,8 +484,14 @@ _RESERVED: Final = frozenset(
 """Parameters that are set elsewhere, or make no sense here."""
 
 
+def _as_float64(matrix: _Floats) -> NDArray[np.float64]:
+    """Twice the digits: in float32 the probabilities of a regression sum to 1 only to seven of them."""
+    return matrix.astype(np.float64)
+
+
 def _logistic_regression() -> Any:
     return make_pipeline(
+        FunctionTransformer(_as_float64),
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
         LogisticRegression(max_iter=1000),
@@ -521,6 +535,7 @@ ALGORITHMS: Final = _algorithms(
         description="multinomial logistic regression on scaled features",
         defaults={"base": {"C": 1.0, "class_weight": "balanced"}, "history": {"C": 1.0}},
         create=_logistic_regression,
+        ignored=frozenset({"n_jobs", "penalty"}),
     ),
     Algorithm(
         name="blend_by_level",

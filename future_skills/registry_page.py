@@ -379,7 +379,7 @@ def _identity(details: VersionDetails, updated_at: datetime) -> str:
 
 
 _MEASURES: Final[tuple[tuple[str, str, Callable[[Metrics], str]], ...]] = (
-    ("accuracy", "Accuracy", lambda m: fmt.percent(m.accuracy, "fr")),
+    ("accuracy", "Exactitude (accuracy)", lambda m: fmt.percent(m.accuracy, "fr")),
     ("f1_weighted", "F1 pondéré", lambda m: fmt.decimal(m.f1_weighted, "fr")),
     ("f1_macro", "F1 macro", lambda m: fmt.decimal(m.f1_macro, "fr")),
     *(

@@ -79,7 +79,7 @@ option sont expliquées dans le [guide](../ml/MLOPS_GUIDE.md)."""
 TARGET_HEADS: Final = ("Mesure", "Cible", "Observé", "Atteinte ?")
 
 TARGETS: Final = (
-    ("Accuracy", f">{NBSP}{fmt.percent(ACCURACY, 'fr', 0)}"),
+    ("Exactitude (accuracy)", f">{NBSP}{fmt.percent(ACCURACY, 'fr', 0)}"),
     ("F1 pondéré", f">{NBSP}{fmt.decimal(F1_WEIGHTED, 'fr', 2)}"),
     *((f"Précision {level}", f">{NBSP}{fmt.percent(PRECISION[level], 'fr', 0)}") for level in (LOW, MEDIUM, HIGH)),
 )

@@ -28,11 +28,9 @@ from future_skills.baselines import rules_level
 from future_skills.dataset import (
     HISTORY_COLUMNS,
     Dataset,
-    RowSplit,
     class_distribution,
     read_dataset,
     row_hashes,
-    split_rows,
     with_history_features,
 )
 from future_skills.environment import current_environment
@@ -54,6 +52,7 @@ from future_skills.manifest import (
 from future_skills.metrics import Ranks, Scores, measure, model_scores, ranks
 from future_skills.pipeline import ALGORITHMS, build_model, calibrated, default_algorithm, default_features
 from future_skills.profile import full_profile, short_profile
+from future_skills.split import RowSplit, split_rows
 
 IMPORTANCE_ROWS = 5_000
 IMPORTANCE_REPEATS = 2
@@ -161,7 +160,7 @@ def train(
     Raises:
         UsageError: a name, an algorithm or a parameter that does not exist.
         ArtifactExistsError: the version is there already.
-        DataError: the dataset cannot be used; see ``dataset.read_dataset`` and ``dataset.split_rows``.
+        DataError: the dataset cannot be used; see ``dataset.read_dataset`` and ``split.split_rows``.
     """
     recipe = recipe or Recipe()
     started = clock()

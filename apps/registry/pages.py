@@ -10,14 +10,13 @@ from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import format_lazy
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.registry.selectors import RegistrySummary, VersionRow
 from future_skills import charts
 from future_skills import formatting as fmt
-from future_skills.evaluation import Comparison, Difference
+from future_skills.comparison import DRAWS, Comparison, Difference
 from future_skills.manifest import Emergence, Manifest, Metrics
 from future_skills.schema import HIGH, LEVELS, LOW, MEDIUM
 from future_skills.targets import Target, targets
@@ -37,6 +36,17 @@ SPLIT_NAMES: Final[Mapping[str, Text]] = {
     "stratified": _("stratified"),
     "group": _("by group"),
 }
+
+REASONS: Final = (
+    gettext_noop("only one level is there"),
+    gettext_noop("it gives levels, not probabilities"),
+    gettext_noop("it ranks nothing: it gives levels, not probabilities"),
+    gettext_noop("the level now is known for no row"),
+    gettext_noop("the level now is known for no test row"),
+    gettext_noop("no row that is not HIGH now becomes HIGH"),
+    gettext_noop("fewer than 200 rows are not HIGH now"),
+)
+"""Reasons that manifests give for what could not be computed, marked here for translation."""
 
 LEVEL_WITH: Final = 0.0025
 """Two macro F1 closer than this are said to be level, where no interval is known."""
@@ -207,16 +217,29 @@ def measure_table(models: Sequence[tuple[Text, Metrics]]) -> MeasureTable:
         )
         for one in MEASURES
     )
-    reasons = [
-        format_lazy("{model}, {measure}: {reason}", model=name, measure=_measure_name(key), reason=gettext(reason))
-        for name, words in models
-        for key, reason in words.reasons.items()
-    ]
     return MeasureTable(
         tuple(name for name, _words in models),
         tuple(fmt.integer(words.rows, code) for _name, words in models),
         rows,
-        tuple(str(reason) for reason in reasons),
+        _reasons(models),
+    )
+
+
+def _reasons(models: Sequence[tuple[Text, Metrics]]) -> tuple[str, ...]:
+    """Why values are missing: one line per reason, with the models and the measures it holds for."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for name, words in models:
+        for key, reason in words.reasons.items():
+            names, measures = found.setdefault(reason, ([], []))
+            names += [str(name)] if str(name) not in names else []
+            measure = str(_measure_name(key.rpartition(".")[2]))
+            measures += [measure] if measure not in measures else []
+    template = gettext("{models}: {reason} ({measures})")
+    return tuple(
+        template.format(
+            models=", ".join(names), reason=gettext(reason), measures=", ".join(map(_decapitalised, measures))
+        )
+        for reason, (names, measures) in found.items()
     )
 
 
@@ -323,7 +346,11 @@ def version_measures(words: Manifest) -> MeasureTable:
             models.append((same, baseline.model_on_same_rows))
         models.append((name, baseline))
     table = measure_table(models)
-    absent = tuple(f"{BASELINE_NAMES[key]}: {gettext(reason)}" for key, reason in words.baselines.reasons.items())
+    template = gettext("{model}: {reason}")
+    absent = tuple(
+        template.format(model=BASELINE_NAMES[key], reason=gettext(reason))
+        for key, reason in words.baselines.reasons.items()
+    )
     return MeasureTable(table.columns, table.sizes, table.rows, (*absent, *table.reasons))
 
 
@@ -458,13 +485,24 @@ def confusion_chart(words: Manifest) -> SafeString:
     return _drawing(drawn)
 
 
-def importances_chart(manifests: Sequence[Manifest]) -> SafeString:
-    """What shuffling each feature costs, versions side by side."""
-    sets = [
+def importances_charts(manifests: Sequence[Manifest]) -> list[SafeString]:
+    """What shuffling each feature costs, versions side by side: in macro F1, and in emergence where it was measured."""
+    overall = [
         charts.ImportanceSet(words.version, {name: one.f1_macro for name, one in words.importances.items()})
         for words in manifests
     ]
-    return _drawing(charts.importances(sets, labels=charts.LABELS[language()]))
+    emerging = [
+        charts.ImportanceSet(
+            words.version,
+            {name: one.emergence for name, one in words.importances.items() if one.emergence is not None},
+        )
+        for words in manifests
+    ]
+    labels = charts.LABELS[language()]
+    drawn = [charts.importances(overall, labels=labels)]
+    if any(one.values for one in emerging):
+        drawn.append(charts.importances(emerging, labels=labels, measure="emergence"))
+    return [_drawing(one) for one in drawn]
 
 
 def differences_chart(comparison: Comparison) -> SafeString:
@@ -701,7 +739,8 @@ def comparison_counts(comparison: Comparison) -> str:
         p = comparison.mcnemar_p
         written = f"<\u00a0{fmt.decimal(0.001, code)}" if p < 0.001 else f"=\u00a0{fmt.decimal(p, code)}"
         parts.append(gettext("McNemar mid-p {p}").format(p=written))
-    return gettext("; ").join(parts) + "."
+    draws = gettext("Intervals: roles and skills drawn again {draws} times, independently.")
+    return f"{gettext('; ').join(parts)}. {draws.format(draws=fmt.integer(DRAWS, code))}"
 
 
 def seen_sentences(comparison: Comparison) -> list[str]:

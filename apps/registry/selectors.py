@@ -225,7 +225,7 @@ def _version_row(row: Mapping[str, Any]) -> VersionRow:
     test = TestRows(
         dataset=values.pop("test_dataset"),
         kind=values.pop("test_kind"),
-        period=values.pop("test_period"),
+        period=_text(values.pop("test_period")),
         rows=values.pop("test_rows"),
         seed=values.pop("test_seed"),
     )
@@ -233,3 +233,8 @@ def _version_row(row: Mapping[str, Any]) -> VersionRow:
         test = replace(test, seed=None)
     retracted = values.pop("retracted_at") is not None
     return VersionRow(**values, retracted=retracted, test=test)
+
+
+def _text(value: Any) -> str | None:
+    """A text inside the manifest: on SQLite a key that holds "2018" comes back as a number."""
+    return None if value is None else str(value)

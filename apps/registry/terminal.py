@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.db.models.fields.json import KT
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.table import Table
 
 from apps.registry.models import ModelVersion
-from future_skills.evaluation import Comparison
+from future_skills.comparison import Comparison
 from future_skills.manifest import Metrics
 
 
@@ -28,10 +29,11 @@ def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
         "manifest__dataset__name",
         "manifest__dataset__sha256",
         "manifest__dataset__rows",
-        "manifest__split__test_period",
         "manifest__metrics__emergence__lift",
         "manifest__metrics__emergence__precision_at_200",
         "manifest__baselines__persistence__f1_macro",
+        # As text: a period such as "2018" would come back as a number on SQLite.
+        test_period=KT("manifest__split__test_period"),
     )[max(offset, 0) : max(offset, 0) + max(limit, 0)]
     return {
         "total": versions.count(),
@@ -42,7 +44,7 @@ def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
                 "dataset": row["manifest__dataset__name"],
                 "dataset_sha256": row["manifest__dataset__sha256"],
                 "samples": row["manifest__dataset__rows"],
-                "test_period": row["manifest__split__test_period"],
+                "test_period": row["test_period"],
                 "algorithm": row["manifest__algorithm"],
                 "feature_set": row["manifest__feature_set"],
                 "accuracy": row["accuracy"],

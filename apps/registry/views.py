@@ -15,8 +15,8 @@ from apps.registry import pages, selectors
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import VersionRow
 from apps.registry.services.comparison import compare_versions
+from future_skills.comparison import Comparison
 from future_skills.errors import FutureSkillsError, VersionNotFoundError
-from future_skills.evaluation import Comparison
 
 TEXT_LENGTH = 100
 
@@ -190,7 +190,7 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
         "matrix": pages.matrix_rows(words.metrics),
         "matrix_chart": pages.confusion_chart(words),
         "importances": pages.importance_rows([words]),
-        "importances_chart": pages.importances_chart([words]),
+        "importances_charts": pages.importances_charts([words]),
         "shares": pages.level_shares(words.dataset.class_distribution),
         "split": pages.SPLIT_NAMES[words.split.kind],
         "notes": found.notes.all(),
@@ -256,7 +256,7 @@ def _compared(reference: ModelVersion, challenger: ModelVersion) -> dict[str, ob
         "changes": pages.differing(ours, theirs),
         "moves": pages.feature_moves(ours, theirs),
         "importances": pages.importance_rows([ours, theirs]),
-        "importances_chart": pages.importances_chart([ours, theirs]),
+        "importances_charts": pages.importances_charts([ours, theirs]),
         "name_list": [reference.name, challenger.name],
         "swapped": "?" + urlencode({"reference": challenger.name, "challenger": reference.name}),
     }

@@ -16,7 +16,7 @@ from sklearn import metrics as sk
 
 from future_skills import artifact, schema
 from future_skills.artifact import LoadedVersion, VersionPaths, load_version, require_absent
-from future_skills.dataset import Dataset, build_dataset, read_dataset, split_rows, write_dataset
+from future_skills.dataset import Dataset, build_dataset, read_dataset, write_dataset
 from future_skills.errors import (
     ArtifactExistsError,
     ArtifactHashMismatchError,
@@ -25,6 +25,7 @@ from future_skills.errors import (
     UsageError,
 )
 from future_skills.manifest import manifest_text, parse_manifest, read_manifest
+from future_skills.split import split_rows
 from future_skills.training import Recipe, fit_and_measure, train
 
 Clock = Callable[[], datetime]

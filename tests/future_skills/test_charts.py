@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from future_skills import charts
-from future_skills.evaluation import Difference
+from future_skills.comparison import Difference
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = '<script>alert("é")</script>&'

@@ -15,7 +15,6 @@ from future_skills.dataset import (
     dataset_card,
     read_dataset,
     row_hashes,
-    split_rows,
     write_dataset,
 )
 from future_skills.errors import (
@@ -25,6 +24,7 @@ from future_skills.errors import (
     NotEnoughDataError,
     UsageError,
 )
+from future_skills.split import split_rows
 
 Make = Callable[..., pl.DataFrame]
 

@@ -138,7 +138,7 @@ def test_a_version_is_described_whole(manifest: Manifest) -> None:
         "v1", "4 mars 2026 à 09:00", "future_skills_dataset.csv", "155 045", "93,7 %", "0,936", "200", "Référence",
     ]  # fmt: skip
     assert metrics[0] == ["Mesure", "v1", "« Comme aujourd'hui »", "Règles", "Niveau le plus fréquent"]
-    assert [row[0] for row in metrics[1:4]] == ["Lignes de test", "Accuracy", "F1 pondéré"]
+    assert [row[0] for row in metrics[1:4]] == ["Lignes de test", "Exactitude (accuracy)", "F1 pondéré"]
     assert [row[0] for row in per_class[1:]] == ["LOW (faible)", "MEDIUM (moyen)", "HIGH (élevé)"]
     assert [int(cell) for row in per_class[1:] for cell in row[5:]] == [
         count for row in manifest.metrics.confusion_matrix for count in row

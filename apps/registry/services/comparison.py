@@ -5,11 +5,12 @@ from functools import lru_cache
 
 import polars as pl
 
+import future_skills  # scikit-learn is loaded when a comparison is asked for, not by every page
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import find_version
 from apps.registry.store import version_paths
 from future_skills.artifact import VersionPaths, read_rows
-from future_skills.evaluation import Comparison, compare
+from future_skills.comparison import Comparison
 from future_skills.manifest import Manifest
 
 
@@ -42,4 +43,4 @@ def compare_versions(reference: str, challenger: str) -> Comparison:
 
 @lru_cache(maxsize=64)
 def _compare(reference: _KeptVersion, challenger: _KeptVersion) -> Comparison:
-    return compare((reference.name, reference.rows()), (challenger.name, challenger.rows()))
+    return future_skills.compare((reference.name, reference.rows()), (challenger.name, challenger.rows()))

@@ -1,16 +1,21 @@
 """The four steps of the written troubleshooting, on registered versions."""
 
+from typing import TYPE_CHECKING
+
+import future_skills  # scikit-learn is loaded when a diagnosis is asked for, not by every command
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import find_version
 from apps.registry.store import version_paths
 from future_skills.artifact import read_rows
-from future_skills.diagnosis import Diagnosis, diagnose
+
+if TYPE_CHECKING:
+    from future_skills.diagnosis import Diagnosis
 
 EARLIER_VERSIONS = 10
 """Earlier versions that are candidates to go back to: the newest ten."""
 
 
-def diagnose_version(name: str) -> Diagnosis:
+def diagnose_version(name: str) -> "Diagnosis":
     """Diagnose a version beside the ten registered before it that were not retracted.
 
     Raises:
@@ -23,7 +28,8 @@ def diagnose_version(name: str) -> Diagnosis:
         .exclude(pk=version.pk)
         .order_by("-trained_at")[:EARLIER_VERSIONS]
     )
-    return diagnose(
+    return future_skills.diagnose(
         (version.words, read_rows(version.words, version_paths(version))),
         [(other.words, read_rows(other.words, version_paths(other))) for other in earlier],
+        parent=version.parent.words if version.parent else None,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from apps.registry.models import ModelVersion
@@ -35,8 +36,8 @@ def registry_page_text() -> str:
             accuracy=row["accuracy"],
             f1_weighted=row["f1_weighted"],
             n_estimators=row["manifest__hyperparameters__n_estimators"],
-            notes=row["manifest__notes"],
-            test_set=f"{row['manifest__dataset__sha256']}/{row['manifest__split__test_period']}",
+            notes=row["notes_text"],
+            test_set=f"{row['manifest__dataset__sha256']}/{row['test_period']}",
             retracted=row["retraction__reason"],
         )
         for row in versions.values(
@@ -48,9 +49,10 @@ def registry_page_text() -> str:
             "manifest__dataset__rows",
             "manifest__dataset__sha256",
             "manifest__hyperparameters__n_estimators",
-            "manifest__split__test_period",
-            "manifest__notes",
             "retraction__reason",
+            # As text: a key that holds "2018" or "true" would come back as a number or a truth value on SQLite.
+            test_period=KT("manifest__split__test_period"),
+            notes_text=KT("manifest__notes"),
         )
     ]
     details = [

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apps.registry.models import Dataset, ModelVersion
-from future_skills.evaluation import Comparison, Difference
+from future_skills.comparison import Comparison, Difference
 from future_skills.manifest import (
     BaselineMetrics,
     Baselines,
@@ -38,8 +38,8 @@ ALL_LOW: Matrix = ((20680, 0, 0), (9458, 0, 0), (2276, 0, 0))
 
 BASE_TIME = datetime(2026, 3, 4, 9, 5, tzinfo=UTC)
 LONG_NAME = "v2026.03-essai-des-metiers-proches-sur-toutes-les-directions.rc1"
-NO_EMERGENCE = "no row is known not to be HIGH now"
-NO_PERSISTENCE = "the level now is unknown in every test row"
+NO_EMERGENCE = "the level now is known for no row"
+NO_PERSISTENCE = "the level now is known for no test row"
 HISTORY = ("current_need_level", "ever_in_need", "similar_roles_share_in_need", "skill_roles_in_need")
 
 

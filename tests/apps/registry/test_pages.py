@@ -194,7 +194,8 @@ def test_a_weak_version_is_said_to_be_weak(english: Client, two_versions: None) 
 def test_what_could_not_be_measured_is_said_with_its_reason(french: Client) -> None:
     make.version("v1", metrics=make.metrics(make.WEAK), baselines=make.baselines(reason=make.NO_PERSISTENCE))
     text = page(french, "/versions/v1/")
-    assert make.NO_PERSISTENCE in text
+    assert "le niveau actuel n’est connu pour aucune ligne de test" in text
+    assert "le niveau actuel n’est connu pour aucune ligne (émergence)" in text
     assert "Ce qu’elle trouve des besoins émergents n’a pas pu être mesuré." in text
 
 

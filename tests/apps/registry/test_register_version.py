@@ -13,10 +13,10 @@ from apps.audit.models import AuditEvent
 from apps.audit.services import verify_chain
 from apps.registry.models import ModelVersion
 from apps.registry.services import page
+from apps.registry.services.reproduction import reproduce_version
 from apps.registry.services.versions import (
     add_note,
     register_version,
-    reproduce_version,
     require_new_version,
     retract_version,
 )

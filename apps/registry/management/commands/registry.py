@@ -17,7 +17,8 @@ from apps.registry.selectors import find_version
 from apps.registry.services.comparison import compare_versions
 from apps.registry.services.diagnosis import diagnose_version
 from apps.registry.services.page import render_registry_page
-from apps.registry.services.versions import add_note, register_version, reproduce_version, retract_version
+from apps.registry.services.reproduction import reproduce_version
+from apps.registry.services.versions import add_note, register_version, retract_version
 from apps.registry.terminal import comparison_table, list_versions, version_document, version_lines, versions_table
 
 
@@ -79,7 +80,7 @@ class Command(ActingCommand):
         comparison = compare_versions(options["reference"], options["challenger"])
         self.answer(comparison.to_dict())
         if comparison.reason:
-            self.say(comparison.reason)
+            self.say(_(comparison.reason))
         self.show_table(comparison_table(comparison))
 
     def _note(self, actor: Actor, options: dict[str, Any]) -> None:

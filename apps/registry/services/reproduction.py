@@ -1,0 +1,112 @@
+"""The verb that trains a version again, and says whether the same came out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+import future_skills  # scikit-learn is loaded when something is trained, not by every command
+from apps.accounts.actors import Actor
+from apps.audit.services import record
+from apps.registry.selectors import find_version
+from apps.registry.store import dataset_path, version_paths
+from future_skills.artifact import read_rows
+from future_skills.environment import current_environment
+from future_skills.errors import ArtifactMissingError, NotReproducibleError, translatable
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What training again from the kept dataset gave.
+
+    Attributes:
+        version: its name.
+        differences: what is not identical: name -> (then, now); empty when everything is.
+        environment: libraries that are not the ones of the training: name -> (then, now).
+    """
+
+    version: str
+    differences: dict[str, tuple[Any, Any]]
+    environment: dict[str, tuple[str, str]]
+
+    @property
+    def identical(self) -> bool:
+        """Whether metrics, baselines and every prediction of the test rows are the same to the last bit."""
+        return not self.differences
+
+
+def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], None]) -> Reproduction:
+    """Train a version again from the kept copy of its dataset, and compare metrics and every test prediction.
+
+    Raises:
+        VersionNotFoundError: no such version.
+        NotReproducibleError: its dataset was not kept.
+    """
+    row = find_version(version)
+    manifest = row.words
+    if row.dataset is None:
+        raise NotReproducibleError(
+            translatable("The dataset of {version} (sha256 {sha256}) was not kept, so it cannot be trained again."),
+            hint=translatable("Train with the dataset registered, without --no-register."),
+            version=version,
+            sha256=manifest.dataset.sha256,
+        )
+    try:
+        path = dataset_path(row.dataset)
+    except ArtifactMissingError as error:
+        raise NotReproducibleError(
+            translatable("The kept copy of the dataset of {version} is gone: {path}."),
+            version=version,
+            path=error.details["path"],
+        ) from error
+    on_step("read the dataset")
+    dataset = future_skills.read_dataset(
+        path,
+        period_column=manifest.dataset.period_column,
+        label_period_column=manifest.dataset.label_period_column,
+    )
+    trained = future_skills.fit_and_measure(dataset, future_skills.Recipe.of(manifest), on_step=on_step)
+    differences: dict[str, tuple[Any, Any]] = {}
+    if dataset.sha256 != manifest.dataset.sha256:
+        differences["dataset.sha256"] = (manifest.dataset.sha256, dataset.sha256)
+    then, now = (
+        _flat({"metrics": metrics.model_dump(), "baselines": baselines.model_dump()})
+        for metrics, baselines in ((manifest.metrics, manifest.baselines), (trained.metrics, trained.baselines))
+    )
+    differences |= {
+        name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)
+    }
+    kept = read_rows(manifest, version_paths(row))
+    if not kept.equals(trained.rows):
+        changed = (
+            (kept != trained.rows).select("low", "medium", "high").sum_horizontal().sum()
+            if kept.shape == trained.rows.shape
+            else None
+        )
+        differences["predictions"] = (f"{len(kept)} rows", f"{changed} changed probabilities")
+    libraries = current_environment().libraries
+    environment = {
+        name: (old, libraries.get(name, "—"))
+        for name, old in manifest.environment.libraries.items()
+        if libraries.get(name) != old
+    }
+    with transaction.atomic():
+        record(
+            actor=actor,
+            action="registry.reproduce",
+            object_type="version",
+            object_id=version,
+            details={"identical": not differences, "differences": sorted(differences)},
+        )
+    return Reproduction(version, differences, environment)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as dotted names."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat

@@ -1,0 +1,194 @@
+"""History features: what was known by the period, never later, the same bytes whatever the order of the rows."""
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from future_skills import schema
+from future_skills.errors import DataError, MissingColumnsError
+from future_skills.history import HISTORY_FEATURES, HISTORY_MEANINGS, history_features
+
+
+def snapshots(*rows: tuple[str, str, str, str | None], department: str = "IT") -> pl.DataFrame:
+    """Rows of (period, role, skill, level)."""
+    frame = pl.DataFrame(
+        rows,
+        schema=[schema.PERIOD, schema.ROLE, schema.SKILL, schema.OBSERVED_LEVEL],
+        schema_overrides={schema.OBSERVED_LEVEL: pl.String},
+        orient="row",
+    )
+    return frame.with_columns(pl.lit(department).alias(schema.DEPARTMENT))
+
+
+def one(frame: pl.DataFrame, role: str, skill: str) -> dict[str, object]:
+    found = frame.filter((pl.col(schema.ROLE) == role) & (pl.col(schema.SKILL) == skill))
+    assert found.height == 1
+    return found.row(0, named=True)
+
+
+PANEL = snapshots(
+    ("2023-01", "Data Analyst", "SQL", "HIGH"),
+    ("2023-01", "Data Engineer", "SQL", "HIGH"),
+    ("2023-01", "Data Engineer", "Python", "HIGH"),
+    ("2023-01", "Clerk", "Word", "MEDIUM"),
+    ("2024-01", "Data Analyst", "SQL", "MEDIUM"),
+    ("2024-01", "Data Analyst", "Python", "LOW"),
+    ("2024-01", "Data Engineer", "SQL", "HIGH"),
+    ("2024-01", "Data Engineer", "Python", "HIGH"),
+    ("2024-01", "Clerk", "Word", "MEDIUM"),
+    ("2024-01", "Clerk", "Python", None),
+    ("2025-01", "Data Analyst", "SQL", "HIGH"),
+    ("2025-01", "Clerk", "Word", "LOW"),
+)
+
+
+@pytest.fixture(scope="module")
+def now() -> pl.DataFrame:
+    return history_features(PANEL, period="2024-01")
+
+
+def test_gives_one_row_per_pair_listed_at_the_period(now):
+    assert now.columns == [schema.ROLE, schema.SKILL, schema.CURRENT_LEVEL, *HISTORY_FEATURES]
+    assert now.height == 6
+    assert now.select(schema.ROLE, schema.SKILL).rows() == sorted(now.select(schema.ROLE, schema.SKILL).rows())
+    assert all(now.schema[name] == pl.Float64 for name in HISTORY_FEATURES)
+    assert not any(now[name].is_nan().any() for name in HISTORY_FEATURES)
+
+
+def test_every_feature_is_explained_in_english_and_french():
+    assert tuple(HISTORY_MEANINGS) == HISTORY_FEATURES
+    assert all(english and french and english != french for english, french in HISTORY_MEANINGS.values())
+
+
+def test_remembers_the_pair_s_own_past(now):
+    faded = one(now, "Data Analyst", "SQL")
+    assert faded[schema.CURRENT_LEVEL] == "MEDIUM"
+    assert faded["periods_in_need_before"] == 1
+    assert faded["months_since_last_need"] == 12
+    assert faded["previous_level_rank"] == 2
+    assert faded["months_since_first_listed"] == 12
+    weight = 2 ** (-12 / 24)
+    assert faded["need_memory"] == pytest.approx(weight / (1 + weight), abs=1e-6)
+
+    lasting = one(now, "Data Engineer", "SQL")
+    assert (lasting["months_since_last_need"], lasting["need_memory"]) == (0, 1)
+
+    new = one(now, "Data Analyst", "Python")
+    assert (new["periods_in_need_before"], new["months_since_first_listed"], new["need_memory"]) == (0, 0, 0)
+    assert new["months_since_last_need"] is None
+    assert new["previous_level_rank"] is None
+
+
+def test_counts_who_needs_the_skill_now(now):
+    python = one(now, "Data Analyst", "Python")
+    assert python["roles_in_need"] == 1
+    assert python["share_of_roles_in_need"] == 0.5  # of the two whose level is known
+    assert python["department_roles_in_need"] == 1
+    assert python["role_skills_in_need"] == 0
+    assert one(now, "Data Engineer", "SQL")["role_share_in_need"] == 1
+
+
+def test_momentum_is_a_change_per_year(now):
+    assert one(now, "Data Analyst", "SQL")["skill_need_momentum"] == -0.5  # 2 of 2 roles, then 1 of 2, in 12 months
+    assert one(now, "Data Engineer", "SQL")["role_need_momentum"] == 0
+
+
+def test_a_skill_that_similar_roles_need_scores_higher(now):
+    analyst, clerk = one(now, "Data Analyst", "Python"), one(now, "Clerk", "Python")
+    for name in ("similar_roles_need", "similar_listing_roles_need", "companion_skills_need"):
+        assert analyst[name] > clerk[name], name
+    assert one(now, "Data Analyst", "SQL")["similar_roles_need"] > one(now, "Clerk", "Word")["similar_roles_need"]
+    assert {row["similar_need_rank_in_role"] for row in now.iter_rows(named=True)} == {0, 1, 2}
+    assert one(now, "Data Engineer", "SQL")["similar_need_rank_in_role"] == 0
+
+
+def test_own_past_need_raises_the_score_of_similar_roles():
+    without = PANEL.with_columns(
+        pl.when((pl.col(schema.PERIOD) == "2023-01") & (pl.col(schema.ROLE) == "Data Analyst"))
+        .then(pl.lit("LOW"))
+        .otherwise(schema.OBSERVED_LEVEL)
+        .alias(schema.OBSERVED_LEVEL)
+    )
+    before, after = (
+        one(history_features(frame, period="2024-01"), "Data Analyst", "SQL") for frame in (without, PANEL)
+    )
+    assert after["similar_roles_need"] > before["similar_roles_need"]
+
+
+def test_later_rows_change_nothing(now):
+    past_only = PANEL.filter(pl.col(schema.PERIOD) <= "2024-01")
+    assert_frame_equal(history_features(past_only, period="2024-01"), now, check_exact=True)
+
+
+def test_the_order_of_the_rows_changes_nothing(now):
+    for seed in range(3):
+        shuffled = PANEL.sample(fraction=1.0, shuffle=True, seed=seed)
+        assert_frame_equal(history_features(shuffled, period="2024-01"), now, check_exact=True)
+
+
+def test_gaps_count_in_months_not_in_periods():
+    near = PANEL.with_columns(pl.col(schema.PERIOD).replace("2023-01", "2023-10"))
+    recent = one(history_features(near, period="2024-01"), "Data Analyst", "SQL")
+    assert recent["months_since_last_need"] == 3
+    assert recent["skill_need_momentum"] == -2.0
+    assert recent["need_memory"] > one(history_features(PANEL, period="2024-01"), "Data Analyst", "SQL")["need_memory"]
+
+
+def test_without_any_level_need_is_unknown_not_zero():
+    rows = snapshots(("2023-01", "Clerk", "Word", None), ("2024-01", "Clerk", "Word", None))
+    only = one(history_features(rows, period="2024-01"), "Clerk", "Word")
+    assert only["months_since_first_listed"] == 12
+    assert all(only[name] is None for name in HISTORY_FEATURES if name != "months_since_first_listed")
+
+
+def test_levels_known_only_before_the_period():
+    rows = snapshots(("2023-01", "Clerk", "Word", "HIGH"), ("2024-01", "Clerk", "Word", None))
+    only = one(history_features(rows, period="2024-01"), "Clerk", "Word")
+    assert only[schema.CURRENT_LEVEL] is None
+    assert only["periods_in_need_before"] == 1
+    assert only["need_memory"] == 1
+    assert only["share_of_roles_in_need"] is None
+    assert only["similar_roles_need"] > 0
+
+
+def test_one_role_and_one_period_are_enough():
+    only = one(history_features(snapshots(("2024-01", "Clerk", "Word", "LOW")), period="2024-01"), "Clerk", "Word")
+    assert only["similar_roles_need"] == 0
+    assert only["similar_need_rank_in_role"] == 1
+
+
+def test_a_role_that_has_left_still_teaches_but_gives_no_row():
+    rows = snapshots(("2023-01", "Typist", "Word", "HIGH"), ("2024-01", "Clerk", "Word", "LOW"))
+    frame = history_features(rows, period="2024-01")
+    assert frame[schema.ROLE].to_list() == ["Clerk"]
+    assert frame["expected_need"][0] > 0
+
+
+@pytest.mark.parametrize("period", ["2022-01", "2023-06"])
+def test_a_period_without_rows_gives_no_row(period):
+    frame = history_features(PANEL, period=period)
+    assert frame.height == 0
+    assert frame.columns[-len(HISTORY_FEATURES) :] == list(HISTORY_FEATURES)
+
+
+def test_refuses_two_snapshots_of_the_same_pair_and_period():
+    with pytest.raises(DataError, match="Clerk, Word, 2024-01"):
+        history_features(
+            snapshots(("2024-01", "Clerk", "Word", "LOW"), ("2024-01", "Clerk", "Word", "HIGH")), period="2024-01"
+        )
+
+
+def test_refuses_rows_without_the_columns_it_needs():
+    with pytest.raises(MissingColumnsError, match=schema.DEPARTMENT):
+        history_features(PANEL.drop(schema.DEPARTMENT), period="2024-01")
+
+
+def test_departments_are_counted_apart():
+    rows = pl.concat(
+        [
+            snapshots(("2024-01", "Clerk", "Word", "HIGH"), department="Office"),
+            snapshots(("2024-01", "Engineer", "Word", "LOW"), department="IT"),
+        ]
+    )
+    engineer = one(history_features(rows, period="2024-01"), "Engineer", "Word")
+    assert (engineer["roles_in_need"], engineer["department_roles_in_need"]) == (1, 0)
