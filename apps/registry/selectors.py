@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.expressions import OrderBy
+from django.db.models.fields.json import KT
 from django.db.models.functions import Length
 
 from apps.registry.models import ModelVersion
@@ -56,25 +57,31 @@ SORTS: Final[Mapping[str, tuple[Any, ...]]] = {
 
 DEFAULT_SORT: Final = "-date"
 
-_COLUMNS: Final = {
-    "name": "name",
-    "trained_at": "trained_at",
-    "accuracy": "accuracy",
-    "f1_weighted": "f1_weighted",
-    "f1_macro": "f1_macro",
-    "retracted_at": "retraction__created_at",
-    "dataset": "manifest__dataset__name",
-    "rows": "manifest__dataset__rows",
-    "persistence_f1_macro": "manifest__baselines__persistence__f1_macro",
-    "lift": "manifest__metrics__emergence__lift",
-    "precision_at_200": "manifest__metrics__emergence__precision_at_200",
-    "test_dataset": "manifest__dataset__sha256",
-    "test_kind": "manifest__split__kind",
-    "test_period": "manifest__split__test_period",
-    "test_rows": "manifest__split__test_rows",
-    "test_seed": "manifest__split__random_state",
+_COLUMNS: Final[Mapping[str, Any]] = {
+    "name": F("name"),
+    "trained_at": F("trained_at"),
+    "accuracy": F("accuracy"),
+    "f1_weighted": F("f1_weighted"),
+    "f1_macro": F("f1_macro"),
+    "retracted_at": F("retraction__created_at"),
+    "dataset": KT("manifest__dataset__name"),
+    "rows": F("manifest__dataset__rows"),
+    "persistence_f1_macro": F("manifest__baselines__persistence__f1_macro"),
+    "lift": F("manifest__metrics__emergence__lift"),
+    "precision_at_200": F("manifest__metrics__emergence__precision_at_200"),
+    "test_dataset": KT("manifest__dataset__sha256"),
+    "test_kind": KT("manifest__split__kind"),
+    "test_period": KT("manifest__split__test_period"),
+    "test_rows": F("manifest__split__test_rows"),
+    "test_seed": F("manifest__split__random_state"),
 }
-"""Field of ``VersionRow`` -> column, or key inside the manifest: the manifest itself stays in the database."""
+"""Field of ``VersionRow`` -> column, or key inside the manifest: the manifest itself stays in the database.
+
+A text is read as text (``KT``): otherwise SQLite gives "2018" back as a number.
+"""
+
+_SELECTED: Final = {f"row_{field}": column for field, column in _COLUMNS.items()}
+"""The columns under names that no field of the model has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ def versions_page(*, text: str, sort: str, page: int) -> VersionsPage:
 
 def all_versions(*, text: str, sort: str) -> Iterator[VersionRow]:
     """Every version the filter keeps, in the order asked, read as they are consumed."""
-    found = _matching(text).order_by(*_ordering(sort)).values(*_COLUMNS.values())
+    found = _matching(text).order_by(*_ordering(sort)).values(**_SELECTED)
     return (_version_row(row) for row in found.iterator(chunk_size=500))
 
 
@@ -216,16 +223,16 @@ def _ordering(sort: str) -> list[OrderBy]:
 def _rows(found: QuerySet[ModelVersion], start: int, end: int) -> tuple[VersionRow, ...]:
     """Some of the versions found, in their order: sorted by keys first, so that no other manifest is opened."""
     keys = list(found.values_list("pk", flat=True)[start:end])
-    rows = {row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", *_COLUMNS.values())}
+    rows = {row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", **_SELECTED)}
     return tuple(_version_row(rows[key]) for key in keys)
 
 
 def _version_row(row: Mapping[str, Any]) -> VersionRow:
-    values = {field: row[column] for field, column in _COLUMNS.items()}
+    values = {field: row[f"row_{field}"] for field in _COLUMNS}
     test = TestRows(
         dataset=values.pop("test_dataset"),
         kind=values.pop("test_kind"),
-        period=_text(values.pop("test_period")),
+        period=values.pop("test_period"),
         rows=values.pop("test_rows"),
         seed=values.pop("test_seed"),
     )
@@ -233,8 +240,3 @@ def _version_row(row: Mapping[str, Any]) -> VersionRow:
         test = replace(test, seed=None)
     retracted = values.pop("retracted_at") is not None
     return VersionRow(**values, retracted=retracted, test=test)
-
-
-def _text(value: Any) -> str | None:
-    """A text inside the manifest: on SQLite a key that holds "2018" comes back as a number."""
-    return None if value is None else str(value)

@@ -57,6 +57,7 @@ def test_default_company_has_the_announced_size_and_calendar() -> None:
     assert snapshots[schema.PERIOD].unique().sort().to_list() == [
         *("2023-03", "2023-06", "2023-09", "2023-12"),
         *("2024-03", "2024-06", "2024-09", "2024-12"),
+        *("2025-03", "2025-06", "2025-09", "2025-12"),
     ]
 
 
@@ -179,7 +180,7 @@ def test_same_seed_same_company() -> None:
 
 
 def test_more_quarters_do_not_change_the_earlier_ones(companies: dict[int, SimulatedCompany]) -> None:
-    short, long = simulate_company(seed=42), companies[42]
+    short, long = simulate_company(seed=42, parameters=CompanyParameters(quarters=8)), companies[42]
     assert long.snapshots.filter(pl.col(schema.PERIOD) <= "2024-12").equals(short.snapshots)
     assert long.truth.filter(pl.col(schema.PERIOD) <= "2024-12").equals(short.truth)
 

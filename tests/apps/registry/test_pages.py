@@ -174,6 +174,14 @@ def test_a_spreadsheet_never_runs_a_name(french: Client) -> None:
     assert "'=cmd|calc" in text
 
 
+@pytest.mark.parametrize("name", ["2018", "true", "null", '"x"'])
+def test_a_dataset_named_like_a_value_keeps_its_name(french: Client, name: str) -> None:
+    make.version("v1", dataset=make.dataset_reference(name))
+    (row,) = selectors.versions_page(text="", sort="-date", page=1).rows
+    assert row.dataset == name
+    page(french, "/versions/")
+
+
 # --- A version ----------------------------------------------------------------------------------------------------------
 def test_a_version_says_what_it_is_worth(french: Client, two_versions: None) -> None:
     text = page(french, "/versions/v2/")
