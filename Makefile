@@ -112,7 +112,7 @@ bench: setup
 # --- For maintainers ----------------------------------------------------------------------------------------------------
 messages: .venv/dev
 	$(BIN)/python manage.py makemessages --locale fr --no-location --no-wrap
-	$(BIN)/python manage.py compilemessages --locale fr
+	$(BIN)/python manage.py compilemessages --locale fr --ignore .venv
 
 # Needs uv. No address of a package index is written; --python-version is the oldest Python supported.
 lock:

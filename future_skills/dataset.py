@@ -172,7 +172,7 @@ def require_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def read_dataset(
-    path: Path, *, period_column: str = schema.PERIOD, label_period_column: str = schema.LABEL_PERIOD
+    path: Path | str, *, period_column: str = schema.PERIOD, label_period_column: str = schema.LABEL_PERIOD
 ) -> Dataset:
     """Read and validate a dataset, exported or a data scientist's own (CSV, CSV.gz or Parquet).
 
@@ -184,6 +184,7 @@ def read_dataset(
         MissingColumnsError: columns are missing.
         InvalidValuesError: cells cannot be understood; each with its line, column and value.
     """
+    path = Path(path)
     require_suffix(path, (".csv", ".csv.gz", ".parquet"))
     try:
         content = path.read_bytes()

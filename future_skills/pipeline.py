@@ -315,7 +315,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         n_estimators: int = 300,
         max_features: float = 0.3,
-        min_samples_leaf: int = 10,
+        min_samples_leaf: int = 20,
         linear_share: float = 0.5,
         C: float = 0.1,
         min_rows: int = 200,
@@ -542,7 +542,7 @@ ALGORITHMS: Final = _algorithms(
         description="per current level, extremely randomised trees blended with a logistic regression of need scores",
         defaults={
             "base": {"n_estimators": 300},
-            "history": {"n_estimators": 300, "min_samples_leaf": 10, "max_features": 0.3, "linear_share": 0.5},
+            "history": {"n_estimators": 300, "min_samples_leaf": 20, "max_features": 0.3, "linear_share": 0.5},
         },
         create=BlendByLevel,
         needs_level=True,

@@ -1,5 +1,7 @@
 """The registry's rows. Facts are appended; nothing here is edited after it was written."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -35,7 +37,6 @@ class ModelVersion(models.Model):
     """
 
     name = models.CharField(max_length=64, unique=True)
-    manifest = models.JSONField()
     manifest_sha256 = models.CharField(max_length=64)
     model_sha256 = models.CharField(max_length=64)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, related_name="versions")
@@ -46,15 +47,41 @@ class ModelVersion(models.Model):
     accuracy = models.FloatField()
     f1_weighted = models.FloatField()
     f1_macro = models.FloatField()
+    persistence_f1_macro = models.FloatField(null=True)
+    emergence_lift = models.FloatField(null=True)
+    emergence_precision_at_200 = models.FloatField(null=True)
+    manifest = models.JSONField()  # last, so that sorting by the others does not read past it
 
     class Meta:
         ordering = ["trained_at", "id"]
+        indexes = [
+            models.Index(fields=["-trained_at", "-id"], name="version_by_date"),
+            models.Index(fields=["f1_macro"], name="version_by_f1_macro"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(name__regex=VERSION_NAME_PATTERN), name="version_name_is_valid"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def copied_columns(manifest: Manifest) -> dict[str, Any]:
+        """The columns that are copies of the manifest's keys."""
+        metrics, persistence = manifest.metrics, manifest.baselines.persistence
+        emergence = metrics.emergence
+        return {
+            "name": manifest.version,
+            "manifest": manifest.model_dump(mode="json"),
+            "model_sha256": manifest.file(".pkl").sha256,
+            "trained_at": manifest.created_at,
+            "accuracy": metrics.accuracy,
+            "f1_weighted": metrics.f1_weighted,
+            "f1_macro": metrics.f1_macro,
+            "persistence_f1_macro": persistence.f1_macro if persistence else None,
+            "emergence_lift": emergence.lift if emergence else None,
+            "emergence_precision_at_200": emergence.precision_at_200 if emergence else None,
+        }
 
     @property
     def words(self) -> Manifest:

@@ -29,9 +29,9 @@ def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
         "manifest__dataset__name",
         "manifest__dataset__sha256",
         "manifest__dataset__rows",
-        "manifest__metrics__emergence__lift",
-        "manifest__metrics__emergence__precision_at_200",
-        "manifest__baselines__persistence__f1_macro",
+        "emergence_lift",
+        "emergence_precision_at_200",
+        "persistence_f1_macro",
         # As text: a period such as "2018" would come back as a number on SQLite.
         test_period=KT("manifest__split__test_period"),
     )[max(offset, 0) : max(offset, 0) + max(limit, 0)]
@@ -50,9 +50,9 @@ def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
                 "accuracy": row["accuracy"],
                 "f1_weighted": row["f1_weighted"],
                 "f1_macro": row["f1_macro"],
-                "persistence_f1_macro": row["manifest__baselines__persistence__f1_macro"],
-                "emergence_lift": row["manifest__metrics__emergence__lift"],
-                "precision_at_200": row["manifest__metrics__emergence__precision_at_200"],
+                "persistence_f1_macro": row["persistence_f1_macro"],
+                "emergence_lift": row["emergence_lift"],
+                "precision_at_200": row["emergence_precision_at_200"],
                 "registered_by": row["registered_by"],
                 "retracted": row["retraction__reason"],
             }

@@ -73,9 +73,9 @@ _HEADINGS = (
     ("accuracy", _("Accuracy"), "%", True),
     ("f1_weighted", _("Weighted F1"), _("0 to 1"), True),
     ("f1_macro", _("Macro F1"), _("0 to 1"), True),
-    ("", _("“same as today”"), _("macro F1"), True),
-    ("", _("Emergence"), _("× chance"), True),
-    ("", _("Top 200"), _("became High, %"), True),
+    ("same_as_today", _("“same as today”"), _("macro F1"), True),
+    ("emergence", _("Emergence"), _("× chance"), True),
+    ("top_200", _("Top 200"), _("became High, %"), True),
 )
 
 
@@ -84,8 +84,6 @@ def _columns(query: TableQuery) -> list[Column]:
 
 
 def _column(query: TableQuery, key: str, name: object, unit: object, numeric: bool) -> Column:
-    if not key:
-        return Column(name, unit, "", "", numeric)
     descending = f"-{key}"
     first = descending if numeric or key == "date" else key
     turned = key if query.sort == descending else descending

@@ -52,22 +52,15 @@ def register_version(*, actor: Actor, path: Path) -> ModelVersion:
     check_files(manifest, paths)
     manifest_sha256 = sha256_of_file(paths.manifest)
     keep_version(manifest, paths, manifest_sha256=manifest_sha256)
-    metrics = manifest.metrics
     try:
         with transaction.atomic():
             version = ModelVersion.objects.create(
-                name=manifest.version,
-                manifest=manifest.model_dump(mode="json"),
+                **ModelVersion.copied_columns(manifest),
                 manifest_sha256=manifest_sha256,
-                model_sha256=manifest.file(".pkl").sha256,
                 dataset=Dataset.objects.filter(sha256=manifest.dataset.sha256).first(),
                 parent=ModelVersion.objects.filter(name=manifest.parent).first(),
-                trained_at=manifest.created_at,
                 registered_at=timezone.now(),
                 registered_by=actor.name,
-                accuracy=metrics.accuracy,
-                f1_weighted=metrics.f1_weighted,
-                f1_macro=metrics.f1_macro,
             )
             record(
                 actor=actor,

@@ -244,18 +244,12 @@ def unsaved_version(
 ) -> ModelVersion:
     """The row of a manifest, not written yet (ten thousand go in at once with ``bulk_create``)."""
     return ModelVersion(
-        name=words.version,
-        manifest=words.model_dump(mode="json"),
+        **ModelVersion.copied_columns(words),
         manifest_sha256=sha(manifest_text(words)),
-        model_sha256=words.files[0].sha256,
         dataset=dataset,
         parent=parent,
-        trained_at=words.created_at,
         registered_at=words.created_at + timedelta(minutes=1),
         registered_by=words.author,
-        accuracy=words.metrics.accuracy,
-        f1_weighted=words.metrics.f1_weighted,
-        f1_macro=words.metrics.f1_macro,
     )
 
 
@@ -272,24 +266,28 @@ def many_versions(count: int, *, first: int = 1) -> None:
     """``count`` versions at once, from number ``first`` on, one a minute, their metrics all different."""
     shared = dataset(dataset_reference())
     rows = []
-    template = unsaved_version(manifest("template", history=True), dataset=shared)
+    words = manifest("template", history=True)
+    template = unsaved_version(words, dataset=shared)
     for index in range(first - 1, first - 1 + count):
         name = f"v{index + 1}"
         trained = BASE_TIME + timedelta(minutes=index)
         wave = (index * 7919 % 1000) / 10000
         rows.append(
             ModelVersion(
-                name=name,
-                manifest=template.manifest | {"version": name, "created_at": trained.isoformat()},
+                **ModelVersion.copied_columns(words)
+                | {
+                    "name": name,
+                    "manifest": template.manifest | {"version": name, "created_at": trained.isoformat()},
+                    "model_sha256": sha(f"{name}.pkl"),
+                    "trained_at": trained,
+                    "accuracy": 0.95 - wave,
+                    "f1_weighted": 0.94 - wave,
+                    "f1_macro": 0.90 - wave,
+                },
                 manifest_sha256=sha(name),
-                model_sha256=sha(f"{name}.pkl"),
                 dataset=shared,
-                trained_at=trained,
                 registered_at=trained,
                 registered_by="camille",
-                accuracy=0.95 - wave,
-                f1_weighted=0.94 - wave,
-                f1_macro=0.90 - wave,
             )
         )
     ModelVersion.objects.bulk_create(rows, batch_size=500)
