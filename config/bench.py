@@ -123,6 +123,12 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
+def _console() -> Console:
+    """Stdout as wide as the terminal; wide enough for a table where it is a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def print_version(version: LoadedVersion, *, registered: bool) -> None:
     """What a new version is worth, beside "same as today", and where its files are."""
     manifest = version.manifest
@@ -150,7 +156,7 @@ def print_version(version: LoadedVersion, *, registered: bool) -> None:
             "—" if emergence is None or emergence.precision_at_200 is None else f"{emergence.precision_at_200:.3f}",
             str(metrics.rows),
         )
-    console = Console()
+    console = _console()
     console.print(table)
     for reason in (*manifest.baselines.reasons.items(), *manifest.metrics.reasons.items()):
         console.print(f"{reason[0]}: {reason[1]}")

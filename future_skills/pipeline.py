@@ -87,7 +87,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         categorical: Sequence[str] = (),
         numeric: Sequence[str] = (),
         *,
-        smoothing: float = 10.0,
+        smoothing: float = 1.0,
         folds: int = 5,
         random_state: int = 42,
     ) -> None:
@@ -507,7 +507,7 @@ ALGORITHMS: Final = _algorithms(
         name="random_forest",
         description="random forest, as in the written registry",
         defaults={
-            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 2},
+            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 1},
             "history": {"n_estimators": 300, "min_samples_leaf": 5, "max_features": 0.5},
         },
         create=RandomForestClassifier,

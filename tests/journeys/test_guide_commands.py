@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "ml" / "MLOPS_GUIDE.md").read_text(encoding="utf-8")
+GUIDE = ROOT / "ml" / "MLOPS_GUIDE.md"
+README = ROOT / "README.md"
 CHECKOUT = ("apps", "config", "examples", "future_skills", "locale", "manage.py", "static", "templates")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(document: Path, language: str) -> list[str]:
     """The code blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    text = document.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -46,8 +48,8 @@ def run(words: list[str], folder: Path, script: str) -> subprocess.CompletedProc
     )
 
 
-def test_every_command_of_the_guide_works_in_order(checkout: Path) -> None:
-    bash = blocks("bash")
+def test_every_command_of_the_guide_works_in_order_and_so_do_the_notebooks(checkout: Path) -> None:
+    bash = blocks(GUIDE, "bash")
     assert len(bash) >= 10
     done = run(["bash", "-euxo", "pipefail", "-s"], checkout, "\n".join(bash))
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -61,7 +63,8 @@ def test_every_command_of_the_guide_works_in_order(checkout: Path) -> None:
     assert "règle, pas modèle" in rules
     assert (checkout / "ml" / "evaluation" / "evaluation.md").is_file()
 
-    (notebook,) = blocks("python")
-    used = run([sys.executable, "-W", "error", "-"], checkout, notebook)
-    assert used.returncode == 0, used.stderr[-3000:]
-    assert "essai-1" in used.stdout
+    for document, trial in ((GUIDE, "essai-1"), (README, "trial-1")):
+        (notebook,) = blocks(document, "python")
+        used = run([sys.executable, "-W", "error", "-"], checkout, notebook)
+        assert used.returncode == 0, used.stderr[-3000:]
+        assert trial in used.stdout
