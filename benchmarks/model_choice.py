@@ -24,10 +24,10 @@ from sklearn.preprocessing import OrdinalEncoder
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from future_skills import schema  # noqa: E402
-from future_skills.baselines import rules_level  # noqa: E402
-from future_skills.history import history_features  # noqa: E402
-from future_skills.pipeline import ALGORITHMS, build_model, default_algorithm, default_features  # noqa: E402
+from future_skills import schema
+from future_skills.baselines import rules_level
+from future_skills.history import history_features
+from future_skills.pipeline import ALGORITHMS, build_model, default_algorithm, default_features
 
 SNAPSHOTS = pl.read_parquet(ROOT / "examples" / "onet" / "onet_snapshots.parquet")
 SEEDS = (42, 0, 1)

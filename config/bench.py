@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from django.db import DatabaseError
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -86,8 +86,15 @@ def parameters(given: list[str], *, n_estimators: int | None = None) -> dict[str
 
 
 @contextmanager
-def steps(*, silent: bool) -> Iterator[Callable[[str], None]]:
-    """A progress line on stderr: the step under way and the time since the start; plain lines where it is no terminal."""
+def steps(*, silent: bool, total: int | None = None) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr: the step under way, how many are done, the time since the start.
+
+    Where stderr is no terminal, one plain line a step; with ``silent``, nothing.
+
+    Args:
+        silent: print nothing.
+        total: how many steps are expected; None where it is not known.
+    """
     console = Console(stderr=True)
     if silent or not console.is_terminal:
 
@@ -97,10 +104,11 @@ def steps(*, silent: bool) -> Iterator[Callable[[str], None]]:
 
         yield tell
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    count = () if total is None else (MofNCompleteColumn(),)
+    columns = (SpinnerColumn(), BarColumn(), *count, TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("…", total=None)
-        yield lambda step: progress.update(task, description=step)
+        task = progress.add_task("…", total=total, completed=-1)
+        yield lambda step: progress.update(task, description=step, advance=1)
 
 
 REFUSALS = (FutureSkillsError, OSError, DatabaseError)

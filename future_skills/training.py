@@ -54,6 +54,9 @@ from future_skills.pipeline import ALGORITHMS, build_model, calibrated, default_
 from future_skills.profile import full_profile, short_profile
 from future_skills.split import RowSplit, split_rows
 
+TRAINING_STEPS = 6
+"""How many steps ``train`` reports: read, take the features, fit, measure, measure importances, write."""
+
 IMPORTANCE_ROWS = 5_000
 IMPORTANCE_REPEATS = 2
 
@@ -219,8 +222,8 @@ def require_version_name(version: str) -> None:
 def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _silent) -> Trained:
     """Fit a model on the training rows and measure it, beside the baselines, on the test rows."""
     frame = dataset.frame
+    on_step("take the features")
     if recipe.feature_set == "history":
-        on_step("add the history features")
         frame = history_frame(dataset)
     split = split_rows(dataset, kind=recipe.split, test_period=recipe.test_period, random_state=recipe.random_state)
     training, test = frame.filter(split.train), frame.filter(split.test)

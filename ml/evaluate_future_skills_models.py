@@ -14,7 +14,6 @@ sys.path.insert(0, str(ROOT))  # the checkout is found first
 from config import bench
 from future_skills import evaluation_text
 from future_skills.dataset import read_dataset
-from future_skills.errors import FutureSkillsError
 from future_skills.evaluation import evaluate
 from future_skills.evaluation_files import require_folder, write_report
 
@@ -80,7 +79,7 @@ def main() -> int:
             report = evaluate(versions, dataset, test_period=options.test_period, on_step=on_step)
             on_step("write the report")
             files = write_report(report, options.output_dir, language=options.language)
-    except FutureSkillsError as error:
+    except bench.REFUSALS as error:
         return bench.refuse(error, as_json=options.json)
     if options.json:
         bench.print_json({**report.to_dict(), "files": [str(path) for path in files]})

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 from config import bench
 from future_skills.dataset import read_dataset
 from future_skills.pipeline import ALGORITHMS, CALIBRATIONS
-from future_skills.training import Recipe, train
+from future_skills.training import TRAINING_STEPS, Recipe, train
 
 
 def arguments() -> argparse.Namespace:
@@ -95,7 +95,7 @@ def main() -> int:
         actor = bench.actor(options.actor)
         if registry is not None:
             registry.require_new_version(options.version)
-        with bench.steps(silent=options.json) as on_step:
+        with bench.steps(silent=options.json, total=TRAINING_STEPS + (registry is not None)) as on_step:
             on_step("read the dataset")
             dataset = read_dataset(
                 options.dataset,

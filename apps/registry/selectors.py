@@ -66,7 +66,12 @@ _COLUMNS: Final[Mapping[str, Any]] = {
     "accuracy": F("accuracy"),
     "f1_weighted": F("f1_weighted"),
     "f1_macro": F("f1_macro"),
-    "retracted_at": F("retraction__created_at"),
+    "retracted": F("retraction__reason"),
+    "registered_by": F("registered_by"),
+    "algorithm": KT("manifest__algorithm"),
+    "feature_set": KT("manifest__feature_set"),
+    "n_estimators": F("manifest__hyperparameters__n_estimators"),
+    "notes": KT("manifest__notes"),
     "dataset": KT("manifest__dataset__name"),
     "rows": F("manifest__dataset__rows"),
     "persistence_f1_macro": F("persistence_f1_macro"),
@@ -102,7 +107,7 @@ class TestRows:
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A version as a line of the table. Metrics that could not be computed are None."""
+    """A version as a line of a table. Metrics that could not be computed are None; ``retracted`` is the reason."""
 
     name: str
     trained_at: datetime
@@ -114,7 +119,12 @@ class VersionRow:
     persistence_f1_macro: float | None
     lift: float | None
     precision_at_200: float | None
-    retracted: bool
+    registered_by: str
+    algorithm: str
+    feature_set: str
+    n_estimators: int | None
+    notes: str
+    retracted: str | None
     test: TestRows
 
 
@@ -193,6 +203,11 @@ def recent_versions(count: int = 20) -> tuple[VersionRow, ...]:
     return tuple(reversed(_rows(ModelVersion.objects.order_by("-trained_at", "-id"), 0, count)))
 
 
+def newest_versions(*, limit: int, offset: int) -> tuple[VersionRow, ...]:
+    """Versions, the one trained last first."""
+    return _rows(ModelVersion.objects.order_by("-trained_at", "-id"), offset, offset + limit)
+
+
 def version_names(count: int = 200) -> list[str]:
     """Names of the newest versions, newest first."""
     return list(ModelVersion.objects.order_by("-trained_at", "-id").values_list("name", flat=True)[:count])
@@ -241,5 +256,4 @@ def _version_row(row: Mapping[str, Any]) -> VersionRow:
     )
     if test.kind == "time":
         test = replace(test, seed=None)
-    retracted = values.pop("retracted_at") is not None
-    return VersionRow(**values, retracted=retracted, test=test)
+    return VersionRow(**values, test=test)

@@ -3,60 +3,41 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db.models.fields.json import KT
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.table import Table
 
 from apps.registry.models import ModelVersion
+from apps.registry.selectors import newest_versions
 from future_skills.comparison import Comparison
 from future_skills.manifest import Metrics
 
 
 def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
     """A page of versions, newest first, in a constant number of queries."""
-    versions = ModelVersion.objects.order_by("-trained_at", "-id")
-    rows = versions.values(
-        "name",
-        "trained_at",
-        "registered_by",
-        "accuracy",
-        "f1_weighted",
-        "f1_macro",
-        "retraction__reason",
-        "manifest__algorithm",
-        "manifest__feature_set",
-        "manifest__dataset__name",
-        "manifest__dataset__sha256",
-        "manifest__dataset__rows",
-        "emergence_lift",
-        "emergence_precision_at_200",
-        "persistence_f1_macro",
-        # As text: a period such as "2018" would come back as a number on SQLite.
-        test_period=KT("manifest__split__test_period"),
-    )[max(offset, 0) : max(offset, 0) + max(limit, 0)]
     return {
-        "total": versions.count(),
+        "total": ModelVersion.objects.count(),
         "versions": [
             {
-                "version": row["name"],
-                "date": row["trained_at"].isoformat(),
-                "dataset": row["manifest__dataset__name"],
-                "dataset_sha256": row["manifest__dataset__sha256"],
-                "samples": row["manifest__dataset__rows"],
-                "test_period": row["test_period"],
-                "algorithm": row["manifest__algorithm"],
-                "feature_set": row["manifest__feature_set"],
-                "accuracy": row["accuracy"],
-                "f1_weighted": row["f1_weighted"],
-                "f1_macro": row["f1_macro"],
-                "persistence_f1_macro": row["persistence_f1_macro"],
-                "emergence_lift": row["emergence_lift"],
-                "precision_at_200": row["emergence_precision_at_200"],
-                "registered_by": row["registered_by"],
-                "retracted": row["retraction__reason"],
+                "version": row.name,
+                "date": row.trained_at.isoformat(),
+                "dataset": row.dataset,
+                "dataset_sha256": row.test.dataset,
+                "samples": row.rows,
+                "test_period": row.test.period,
+                "algorithm": row.algorithm,
+                "feature_set": row.feature_set,
+                "n_estimators": row.n_estimators,
+                "accuracy": row.accuracy,
+                "f1_weighted": row.f1_weighted,
+                "f1_macro": row.f1_macro,
+                "persistence_f1_macro": row.persistence_f1_macro,
+                "emergence_lift": row.lift,
+                "precision_at_200": row.precision_at_200,
+                "registered_by": row.registered_by,
+                "retracted": row.retracted,
             }
-            for row in rows
+            for row in newest_versions(limit=limit, offset=offset)
         ],
     }
 

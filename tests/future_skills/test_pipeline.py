@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from threadpoolctl import threadpool_limits
 
 from future_skills import schema
 from future_skills.errors import MissingFeaturesError, UsageError
@@ -58,6 +59,13 @@ def model_of(algorithm: str, feature_set: str = "history", **overrides: object):
 @pytest.fixture(scope="module")
 def data():
     return rows()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """OpenMP threads of tiny gradient boosting wait on each other for seconds when other tests run beside them."""
+    with threadpool_limits(1):
+        yield
 
 
 every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -280,3 +288,12 @@ def test_the_regression_follows_its_scores_and_never_extrapolates():
     top, beyond = model.predict_proba(np.array([[1.0], [50.0]], dtype=np.float32))
     np.testing.assert_array_equal(top, beyond)
     assert 0.0 < model.predict_proba(np.array([[np.nan]], dtype=np.float32))[0, 0] < 1.0
+
+
+def test_a_column_without_any_value_in_training_is_zero_from_then_on():
+    X = pl.DataFrame(
+        {"trend_score": [None, None], "internal_usage": [0.1, None]}, schema_overrides={"trend_score": pl.Float64}
+    )
+    encoder = FeatureEncoder((), ["trend_score", "internal_usage"]).fit(X, np.array(["LOW", "HIGH"]))
+    later = pl.DataFrame({"trend_score": [0.9], "internal_usage": [None]})
+    np.testing.assert_array_equal(encoder.transform(later), [[0.0, np.nan]])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from apps.registry.models import ModelVersion
+from apps.registry.selectors import all_versions
 from future_skills.files import written_whole
 from future_skills.registry_page import HistoryLine, VersionDetails, registry_page
 
@@ -26,35 +26,22 @@ def registry_page_path() -> Path:
 
 def registry_page_text() -> str:
     """The page, from the rows as they are now."""
-    versions = ModelVersion.objects.order_by("-trained_at", "-id")
     history = [
         HistoryLine(
-            version=row["name"],
-            date=row["trained_at"],
-            dataset=row["manifest__dataset__name"],
-            samples=row["manifest__dataset__rows"],
-            accuracy=row["accuracy"],
-            f1_weighted=row["f1_weighted"],
-            n_estimators=row["manifest__hyperparameters__n_estimators"],
-            notes=row["notes_text"],
-            test_set=f"{row['manifest__dataset__sha256']}/{row['test_period']}",
-            retracted=row["retraction__reason"],
+            version=row.name,
+            date=row.trained_at,
+            dataset=row.dataset,
+            samples=row.rows,
+            accuracy=row.accuracy,
+            f1_weighted=row.f1_weighted,
+            n_estimators=row.n_estimators,
+            notes=row.notes,
+            test_set=str(row.test),
+            retracted=row.retracted,
         )
-        for row in versions.values(
-            "name",
-            "trained_at",
-            "accuracy",
-            "f1_weighted",
-            "manifest__dataset__name",
-            "manifest__dataset__rows",
-            "manifest__dataset__sha256",
-            "manifest__hyperparameters__n_estimators",
-            "retraction__reason",
-            # As text: a key that holds "2018" or "true" would come back as a number or a truth value on SQLite.
-            test_period=KT("manifest__split__test_period"),
-            notes_text=KT("manifest__notes"),
-        )
+        for row in all_versions(text="", sort="-date")
     ]
+    versions = ModelVersion.objects.order_by("-trained_at", "-id")
     details = [
         VersionDetails(
             manifest=version.words,

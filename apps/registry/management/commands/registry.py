@@ -22,14 +22,22 @@ from apps.registry.services.versions import add_note, register_version, retract_
 from apps.registry.terminal import comparison_table, list_versions, version_document, version_lines, versions_table
 
 
+def whole_number(word: str) -> int:
+    """0, 1, 2, …; argparse turns the ValueError into its message."""
+    number = int(word)
+    if number < 0:
+        raise ValueError
+    return number
+
+
 class Command(ActingCommand):
     help = "The registry of versions: list, show, compare, note, render, reproduce, diagnose, register, retract."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)
         listing = self._verb(verbs, "list", "all versions, newest first")
-        listing.add_argument("--limit", type=int, default=100, help="how many at most (default: %(default)s)")
-        listing.add_argument("--offset", type=int, default=0, help="how many to pass over (default: %(default)s)")
+        listing.add_argument("--limit", type=whole_number, default=100, help="how many at most (default: %(default)s)")
+        listing.add_argument("--offset", type=whole_number, default=0, help="how many to pass over (default: %(default)s)")
         self._verb(verbs, "show", "one version", "version")
         self._verb(verbs, "compare", "two versions on the test rows they share", "reference", "challenger")
         self._verb(verbs, "note", "add a dated line to a version", "version", "text")
