@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -23,10 +24,16 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.accounts.actors import Actor, command_actor
-from config import settings
+from apps.accounts.refusals import storage_refusal
+
+try:
+    from config import settings
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
 from future_skills.artifact import LoadedVersion
-from future_skills.errors import FutureSkillsError, StorageError, UsageError, translatable
+from future_skills.errors import FutureSkillsError, UsageError, translatable
 from future_skills.evaluation_text import TextTable
+from future_skills.text import json_text
 from future_skills.training import Parameter
 
 ML_DIR: Path = settings.ML_DIR
@@ -115,10 +122,10 @@ REFUSALS = (FutureSkillsError, OSError, DatabaseError)
 """What a script turns into words and exit code 1; anything else is a fault of the product, and shows its trace."""
 
 
-def refuse(error: Exception, *, as_json: bool) -> int:
+def refuse(error: FutureSkillsError | OSError | DatabaseError, *, as_json: bool) -> int:
     """Print a refusal: words on stderr, and its JSON shape on stdout. Returns the exit code."""
     if not isinstance(error, FutureSkillsError):
-        error = StorageError(problem=str(error).strip().rstrip("."))
+        error = storage_refusal(error)
     message = error.explain(_state["translate"])
     if as_json:
         print_json({"error": {"code": error.code, "message": message, "details": error.details}})
@@ -128,7 +135,7 @@ def refuse(error: Exception, *, as_json: bool) -> int:
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    print(json_text(document))
 
 
 def _console() -> Console:

@@ -21,6 +21,7 @@ from future_skills.dataset import Dataset  # noqa: E402
 
 __all__ = [
     "command_actor",
+    "find_version",
     "loaded_versions",
     "newest_version_name",
     "register_trained",
@@ -47,7 +48,7 @@ def loaded_versions(names: list[str] | None = None) -> list[LoadedVersion]:
         versions = [find_version(name) for name in names]
     else:
         versions = list(ModelVersion.objects.filter(retraction__isnull=True).order_by("trained_at", "id"))
-    return [load_version(version_paths(version).model) for version in versions]
+    return [load_version(version_paths(version).model, manifest_sha256=version.manifest_sha256) for version in versions]
 
 
 def register_trained(*, actor: Actor, model: Path, dataset_file: Path, dataset: Dataset) -> ModelVersion:

@@ -108,11 +108,15 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite by default, PostgreSQL by DATABASE_URL ------------------------------------------------------------
-DATABASES = {
-    "default": dj_database_url.parse(
-        env("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}"), conn_max_age=60, conn_health_checks=True
-    )
-}
+try:
+    DATABASES = {
+        "default": dj_database_url.parse(
+            env("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}"), conn_max_age=60, conn_health_checks=True
+        )
+    }
+except ValueError as error:
+    message = f"DATABASE_URL is not the address of a database: {error}"
+    raise ImproperlyConfigured(message) from error
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: a transaction that will write takes its turn when it begins, instead of failing half-way.
     DATABASES["default"]["OPTIONS"] = {

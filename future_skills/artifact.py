@@ -23,8 +23,9 @@ from future_skills.errors import (
     UsageError,
     translatable,
 )
-from future_skills.files import sha256_of_bytes, written_whole
+from future_skills.files import sha256_of_bytes, sha256_of_file, take_back_new_files, write_new_files
 from future_skills.manifest import FileEntry, Manifest, manifest_text, read_manifest
+from future_skills.text import require_path
 
 MODEL_SUFFIX = ".pkl"
 MANIFEST_SUFFIX = ".json"
@@ -46,10 +47,11 @@ class VersionPaths:
         """From the path of the ``.pkl`` or of the manifest.
 
         Raises:
-            UsageError: another suffix.
+            UsageError: another suffix, or a name that could not be written in a manifest.
         """
         if path.suffix not in {MODEL_SUFFIX, MANIFEST_SUFFIX}:
             raise UsageError(translatable("{path}: a model file ends with .pkl."), path=str(path))
+        require_path(path)
         return cls(path.with_suffix(MODEL_SUFFIX))
 
     @property
@@ -104,17 +106,16 @@ def file_entries(paths: VersionPaths, contents: Mapping[str, bytes]) -> tuple[Fi
 def require_absent(paths: VersionPaths) -> None:
     """Refuse to write over a version.
 
-    A lone ``.pkl`` is refused too: it may be somebody's model. Hidden temporary files of a killed process are swept.
+    A lone ``.pkl`` is refused too: it may be somebody's model. What a killed process left half-written is taken away.
 
     Raises:
         ArtifactExistsError: a file of that name is there.
     """
-    for path in (paths.manifest, paths.model, paths.beside(PROFILE_SUFFIX), paths.beside(ROWS_SUFFIX)):
+    files = (paths.model, paths.beside(PROFILE_SUFFIX), paths.beside(ROWS_SUFFIX), paths.manifest)
+    take_back_new_files(files)
+    for path in reversed(files):
         if path.exists():
             raise ArtifactExistsError(path=str(path))
-    if paths.model.parent.is_dir():
-        for leftover in paths.model.parent.glob(f".{paths.model.stem}.*.tmp"):
-            leftover.unlink(missing_ok=True)
 
 
 def write_version(paths: VersionPaths, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
@@ -125,19 +126,10 @@ def write_version(paths: VersionPaths, manifest: Manifest, contents: Mapping[str
         OSError: the disk is full or read-only.
     """
     texts = {**contents, MANIFEST_SUFFIX: manifest_text(manifest).encode()}
-    written: list[Path] = []
     try:
-        for suffix, content in texts.items():
-            path = paths.beside(suffix)
-            with written_whole(path, exclusive=True) as temporary:
-                temporary.write_bytes(content)
-            written.append(path)
-    except BaseException as error:  # Ctrl-C included: what was begun is taken back, and the error goes on
-        for path in written:
-            path.unlink(missing_ok=True)
-        if isinstance(error, FileExistsError):
-            raise ArtifactExistsError(path=str(error.filename2 or paths.model)) from error
-        raise
+        write_new_files({paths.beside(suffix): content for suffix, content in texts.items()})
+    except FileExistsError as error:
+        raise ArtifactExistsError(path=str(error.filename2 or paths.model)) from error
 
 
 def remove_version(paths: VersionPaths) -> None:
@@ -174,7 +166,7 @@ def check_files(manifest: Manifest, paths: VersionPaths) -> dict[str, bytes]:
     return {entry.name: checked_bytes(folder / entry.name, entry) for entry in manifest.files}
 
 
-def load_version(path: Path | str) -> LoadedVersion:
+def load_version(path: Path | str, *, manifest_sha256: str | None = None) -> LoadedVersion:
     """Open a version: the hash of every file is checked first, and the very bytes that were checked are opened.
 
     A pickle runs code when it is opened: open the versions of people you trust. The hash says that the file is the one
@@ -182,6 +174,7 @@ def load_version(path: Path | str) -> LoadedVersion:
 
     Args:
         path: of the ``.pkl`` or the ``.json``.
+        manifest_sha256: what the manifest itself must hash to, where that is known (the registry knows).
 
     Raises:
         ArtifactMissingError: a file is absent.
@@ -191,6 +184,8 @@ def load_version(path: Path | str) -> LoadedVersion:
     """
     paths = VersionPaths.of(Path(path))
     manifest = read_manifest(paths.manifest)
+    if manifest_sha256 is not None and (actual := sha256_of_file(paths.manifest)) != manifest_sha256:
+        raise ArtifactHashMismatchError(path=str(paths.manifest), expected=manifest_sha256, actual=actual)
     content = check_files(manifest, paths)[manifest.file(MODEL_SUFFIX).name]
     try:
         model = joblib.load(io.BytesIO(content))

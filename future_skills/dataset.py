@@ -6,6 +6,7 @@ unknown), the history features, ``future_need_level``. A data scientist's own fi
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from future_skills.files import sha256_of_bytes, written_whole
 from future_skills.history import HISTORY_FEATURES, history_features
 from future_skills.labels import label_rows, level_now
 from future_skills.periods import add_months, require_month
+from future_skills.text import require_path
 
 HISTORY_COLUMNS = (schema.CURRENT_LEVEL, *HISTORY_FEATURES)
 """What the history feature set adds to the eleven features."""
@@ -41,6 +43,9 @@ DATASET_COLUMNS = (
     schema.LABEL,
 )
 """Columns of an exported dataset, in order."""
+
+LARGEST_NUMBER = 1e30
+"""A number beyond it is refused: models read single precision, which ends at 3e38."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def write_dataset(frame: pl.DataFrame, path: Path) -> None:
     """
     require_suffix(path, (".csv", ".parquet"))
     with written_whole(path) as temporary:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             frame.write_csv(temporary)
         else:
             frame.write_parquet(temporary, compression="zstd", statistics=False)
@@ -158,8 +163,9 @@ def require_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
     """Refuse a file name that says another format.
 
     Raises:
-        UsageError: names the suffixes that are accepted.
+        UsageError: names the suffixes that are accepted; or the name could not be written in a manifest.
     """
+    require_path(path)
     if not path.name.lower().endswith(suffixes):
         raise UsageError(
             translatable("{path}: unknown file format; the name must end with {suffixes}."),
@@ -209,11 +215,11 @@ def read_dataset(
 def _parse(content: bytes, path: Path) -> pl.DataFrame:
     """Cells of the file: text for CSV, typed columns for Parquet."""
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return pl.read_parquet(content)
-        text = gzip.decompress(content) if path.suffix == ".gz" else content
+        text = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
         return pl.read_csv(text, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
         problem = str(error).splitlines()[0][:200]
         raise DataFileError(
             translatable("{path}: cannot be read ({problem})."), path=str(path), problem=problem
@@ -241,7 +247,7 @@ def _validated(raw: pl.DataFrame, path: Path) -> pl.DataFrame:
         raise DataFileError(translatable("{path}: there is no row."), path=str(path))
     optional = [c for c in (schema.PERIOD, schema.LABEL_PERIOD, *HISTORY_COLUMNS) if c in raw.columns]
     raw = raw.select(*optional, *required)
-    lines = _Lines(raw, header_lines=0 if path.suffix == ".parquet" else 1)
+    lines = _Lines(raw, header_lines=0 if path.suffix.lower() == ".parquet" else 1)
     defects = _Defects(lines)
     frame = pl.DataFrame([_column(raw[name], defects) for name in raw.columns])
     for name in (schema.PERIOD, schema.LABEL_PERIOD):
@@ -256,13 +262,13 @@ def _column(values: pl.Series, defects: "_Defects") -> pl.Series:
     """One column with its type; what cannot be understood goes to ``defects``."""
     name = values.name
     if name in {*schema.CATEGORICAL_FEATURES, schema.PERIOD, schema.LABEL_PERIOD}:
-        text = values.cast(pl.String).str.strip_chars()
+        text = _text(values, defects)
         empty = text.is_null() | (text == "")
         if name in {schema.ROLE, schema.SKILL, schema.PERIOD, schema.LABEL_PERIOD}:
             defects.add(values, empty, translatable("this cell may not be empty"))
         return text.set(empty, None)
     if name in {schema.CURRENT_LEVEL, schema.LABEL}:
-        text = values.cast(pl.String).str.strip_chars()
+        text = _text(values, defects)
         empty = text.is_null() | (text == "")
         if name == schema.LABEL:
             defects.add(values, empty, translatable("a row without a label teaches nothing: remove it"))
@@ -270,6 +276,14 @@ def _column(values: pl.Series, defects: "_Defects") -> pl.Series:
         defects.add(values, unknown, translatable("not a need level; the levels are LOW, MEDIUM and HIGH"))
         return text.set(empty, None)
     return _number(values, defects)
+
+
+def _text(values: pl.Series, defects: "_Defects") -> pl.Series:
+    """A column as text, without blanks at its ends."""
+    if values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Object):
+        defects.add(values, values.is_not_null(), translatable("not text"))
+        return pl.Series(values.name, [None] * len(values), dtype=pl.String)
+    return values.cast(pl.String).str.strip_chars()
 
 
 def _number(values: pl.Series, defects: "_Defects") -> pl.Series:
@@ -286,6 +300,8 @@ def _number(values: pl.Series, defects: "_Defects") -> pl.Series:
         defects.add(values, values.is_not_null(), translatable("not a number (write 0.82)"))
     infinite = numbers.is_not_null() & ~numbers.is_finite().fill_null(value=True)
     defects.add(values, infinite, translatable("not a finite number; leave the cell empty when the value is missing"))
+    huge = numbers.abs() > LARGEST_NUMBER
+    defects.add(values, ~infinite & huge, translatable("too large a number: no model can tell such numbers apart"))
     return numbers
 
 
@@ -297,6 +313,13 @@ def _check_periods(frame: pl.DataFrame, defects: "_Defects") -> None:
         defects.add(frame[name], wrong, translatable("not a period: write YYYY-MM or YYYY"))
     later = (frame[schema.LABEL_PERIOD] > frame[schema.PERIOD]).fill_null(value=True)
     defects.add(frame[schema.LABEL_PERIOD], ~later, translatable("a label lies later than its row's period"))
+    labels = pl.col(schema.LABEL).n_unique().over(schema.LABEL_PERIOD, schema.ROLE, schema.SKILL)
+    contradictory = frame.select(pl.col(schema.LABEL_PERIOD).is_not_null() & (labels > 1)).to_series()
+    defects.add(
+        frame[schema.LABEL],
+        contradictory,
+        translatable("another row gives this pair another level for this label period"),
+    )
     if frame[schema.PERIOD].null_count() < len(frame):
         again = frame.select(~pl.struct(schema.SNAPSHOT_KEY).is_first_distinct()).to_series()
         defects.add(

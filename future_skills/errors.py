@@ -221,6 +221,15 @@ class StorageError(FutureSkillsError):
     template = translatable("The disk or the database could not do it: {problem}.")
     hint = translatable("Nothing was half-written. Mend that, and run the command again.")
 
+    @classmethod
+    def of(cls, error: Exception) -> "StorageError":
+        """From what the operating system or the database said; of two paths, the one that was asked for."""
+        problem = str(error).strip().rstrip(".")
+        if isinstance(error, OSError) and error.strerror:
+            path = error.filename2 or error.filename
+            problem = error.strerror if path is None else f"{error.strerror}: {path}"
+        return cls(problem=problem)
+
 
 class AuditChainError(FutureSkillsError):
     """The audit log was changed. Details: ``sequence`` (the first bad row), ``problem``."""

@@ -328,7 +328,8 @@ def _memory(past: _Past) -> _Matrix:
     high = past.level == _HIGH
     needed = np.bincount(past.pair[high], weights[high], minlength=pairs)
     unknown = np.zeros(pairs)
-    hidden = ~past.known & np.isin(past.age, np.unique(past.age[past.known]))
+    moment = past.role * (past.age.max() + 1) + past.age  # of one role at one period
+    hidden = ~past.known & np.isin(moment, np.unique(moment[past.known]))
     np.add.at(unknown, past.pair[hidden], weights[hidden])
     first = np.flatnonzero(np.diff(past.pair, prepend=-1))
     kept = needed > 0

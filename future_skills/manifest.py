@@ -150,7 +150,7 @@ class Environment(Part):
 class FileEntry(Part):
     """A file of the version, beside the manifest."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]+$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[^./\\\x00][^/\\\x00]*$")]
     sha256: Sha256
     bytes: Annotated[int, Field(ge=0)]
 
@@ -178,9 +178,9 @@ class Manifest(Part):
     """See the module's docstring. The order of the fields is the order of the file."""
 
     version: VersionName
-    manifest_version: Literal[1] = 1
     metrics: Metrics
     baselines: Baselines
+    manifest_version: Literal[1] = 1
     created_at: datetime
     duration_s: Annotated[float, Field(ge=0)]
     author: str

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from future_skills import schema
-from future_skills.dataset import Dataset, class_distribution
+from future_skills.dataset import Dataset, class_distribution, row_hashes
 from future_skills.errors import NotEnoughDataError, UsageError, translatable
 from future_skills.manifest import SplitKind
 
@@ -111,6 +111,11 @@ def _split_at_random(dataset: Dataset, kind: SplitKind, random_state: int) -> Ro
         note = "Stratified split at random: 20 % of the rows. Not a test on the future."
     train, test = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     train[train_rows], test[test_rows] = True, True
+    hashes = row_hashes(dataset.frame)
+    twins = test & np.isin(hashes, hashes[train])
+    if twins.any():
+        test &= ~twins
+        note += f" {int(twins.sum())} rows that stand in training too were left out of the test."
     return RowSplit(kind, train, test, None, note)
 
 

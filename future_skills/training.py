@@ -53,12 +53,17 @@ from future_skills.metrics import Ranks, Scores, measure, model_scores, ranks
 from future_skills.pipeline import ALGORITHMS, build_model, calibrated, default_algorithm, default_features
 from future_skills.profile import full_profile, short_profile
 from future_skills.split import RowSplit, split_rows
+from future_skills.text import require_text
 
 TRAINING_STEPS = 6
 """How many steps ``train`` reports: read, take the features, fit, measure, measure importances, write."""
 
 IMPORTANCE_ROWS = 5_000
 IMPORTANCE_REPEATS = 2
+
+ROUNDS = ("n_estimators", "max_iter")
+MOST_ROUNDS = 10_000
+"""Most trees or iterations of a model: a slip of the finger (300000) must not take the machine for a day."""
 
 Parameter = str | int | float | bool | None
 Progress = Callable[[str], None]
@@ -168,6 +173,9 @@ def train(
     recipe = recipe or Recipe()
     started = clock()
     require_version_name(version)
+    if parent is not None:
+        require_version_name(parent)
+    changes, notes = require_text(changes), require_text(notes)
     paths = VersionPaths.of(Path(output))
     require_absent(paths)
     if not isinstance(dataset, Dataset):
@@ -230,9 +238,17 @@ def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _si
     algorithm = recipe.algorithm or default_algorithm(recipe.feature_set)
     model, hyperparameters = unfitted_model(algorithm, recipe)
     on_step(f"fit {algorithm} on {len(training):,} rows")
-    model.fit(training, training[schema.LABEL].to_numpy().astype(str))
-    on_step(f"measure on {len(test):,} rows")
-    scores = model_scores(model, test)
+    try:
+        model.fit(training, training[schema.LABEL].to_numpy().astype(str))
+        on_step(f"measure on {len(test):,} rows")
+        scores = model_scores(model, test)
+    except ValueError as error:  # what parameters do to these rows is known by trying
+        raise UsageError(
+            translatable("{algorithm} cannot learn from these rows with these parameters: {problem}"),
+            algorithm=algorithm,
+            problem=str(error).strip().splitlines()[0],
+        ) from error
+    single_threaded(model)
     truth, current = ranks(test[schema.LABEL]), ranks(test[schema.CURRENT_LEVEL])
     return Trained(
         model=model,
@@ -256,6 +272,12 @@ def unfitted_model(algorithm: str, recipe: Recipe) -> tuple[Any, dict[str, Param
     categorical, numeric = default_features(recipe.feature_set)
     defaults = ALGORITHMS[algorithm].defaults[recipe.feature_set] if algorithm in ALGORITHMS else {}
     params = {**defaults, **recipe.params}
+    for name in ROUNDS:
+        rounds = params.get(name)
+        if isinstance(rounds, int | float) and rounds > MOST_ROUNDS:
+            raise UsageError(
+                translatable("{name} must be at most {most}, not {value}."), name=name, most=MOST_ROUNDS, value=rounds
+            )
     model: Any = build_model(
         algorithm=algorithm,
         categorical=categorical,
@@ -267,6 +289,13 @@ def unfitted_model(algorithm: str, recipe: Recipe) -> tuple[Any, dict[str, Param
     if recipe.calibration:
         model = calibrated(model, recipe.calibration)
     return model, {**params, "random_state": recipe.random_state}
+
+
+def single_threaded(model: Any) -> None:
+    """Let a fitted estimator, and every one inside it, answer in one thread: sums and ties are then the same everywhere."""
+    for estimator in (model, *(inner.estimator for inner in getattr(model, "calibrated_classifiers_", ()))):
+        threads = [name for name in estimator.get_params(deep=True) if name.split("__")[-1] == "n_jobs"]
+        estimator.set_params(**dict.fromkeys(threads, 1))
 
 
 def manifest_features(feature_set: FeatureSet) -> Features:

@@ -5,11 +5,14 @@ python ml/evaluate_future_skills_models.py --versions v1 v2
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout is found first
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # Ctrl-C leaves no trace, while libraries load neither
 
 from config import bench
 from future_skills import evaluation_text

@@ -5,11 +5,14 @@ python ml/train_future_skills_model.py --version v2 --n-estimators 300 --output 
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # Ctrl-C leaves no trace, while libraries load neither
 
 from config import bench
 from future_skills.dataset import read_dataset
@@ -40,7 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--algorithm",
         choices=list(ALGORITHMS),
-        help="how it learns (default: random_forest with --features base, forest_by_level with --features history)",
+        help="how it learns (default: random_forest with --features base, blend_by_level with --features history)",
     )
     parser.add_argument("--n-estimators", type=int, help="number of trees (default: 200 base, 300 history)")
     parser.add_argument("--random-state", type=int, default=42, help="seed (default: %(default)s)")
@@ -95,6 +98,8 @@ def main() -> int:
         actor = bench.actor(options.actor)
         if registry is not None:
             registry.require_new_version(options.version)
+            if options.parent:
+                registry.find_version(options.parent)
         with bench.steps(silent=options.json, total=TRAINING_STEPS + (registry is not None)) as on_step:
             on_step("read the dataset")
             dataset = read_dataset(

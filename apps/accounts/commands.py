@@ -1,6 +1,5 @@
 """The door of every command: who acts, JSON or text, a refusal in words and its exit code."""
 
-import json
 import sys
 from typing import Any, NoReturn
 
@@ -9,10 +8,22 @@ from django.db import DatabaseError
 from django.utils.translation import gettext, gettext_lazy
 
 from apps.accounts.actors import Actor, command_actor
-from future_skills.errors import FutureSkillsError, StorageError
+from apps.accounts.refusals import storage_refusal
+from future_skills.errors import FutureSkillsError, UsageError
+from future_skills.text import json_text
 
 DONE, REFUSED, WRONG_USAGE, WAITING = 0, 1, 2, 3
 """Exit codes (design decision 12): done; refused or failed; wrong usage; inconclusive, waiting, or alert."""
+
+
+class JsonErrorParser(CommandParser):
+    """A command line whose mistakes are JSON too when ``--json`` is among its words."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and leave with exit code 2."""
+        if self.called_from_command_line and "--json" in sys.argv:
+            sys.stdout.write(json_text({"error": {"code": UsageError.code, "message": message, "details": {}}}) + "\n")
+        super().error(message)
 
 
 class ActingCommand(BaseCommand):
@@ -21,6 +32,12 @@ class ActingCommand(BaseCommand):
     Subclasses write ``act(actor, **options)``, print for people with ``self.say`` and give their JSON document to
     ``self.answer``; with ``--json`` that document is all there is on stdout.
     """
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """The command line, its mistakes in JSON where JSON is asked for."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.__class__ = JsonErrorParser  # Django names the class itself, and takes no other
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--as`` and ``--json``."""
@@ -40,7 +57,7 @@ class ActingCommand(BaseCommand):
         except FutureSkillsError as error:
             self.refuse(error)
         except (OSError, DatabaseError) as error:
-            self.refuse(StorageError(problem=str(error).strip().rstrip(".")))
+            self.refuse(storage_refusal(error))
         else:
             if code:
                 sys.exit(code)
@@ -63,7 +80,7 @@ class ActingCommand(BaseCommand):
     def answer(self, document: Any) -> None:
         """Print the JSON document; silent without ``--json``."""
         if self.as_json:
-            self.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+            self.stdout.write(json_text(document))
 
 
 def refusal(error: FutureSkillsError) -> dict[str, Any]:

@@ -233,3 +233,23 @@ def test_the_card_counts_what_the_dataset_holds(company: pl.DataFrame) -> None:
     assert sum(sum(levels.values()) for levels in card["class_distribution_by_period"].values()) == len(frame)
     assert card["coverage_by_department"] == [{"job_department": "Dept", "rows": len(frame), "roles": 8, "skills": 15}]
     assert card["features"]["trend_score"]["missing"] == 0
+
+
+def test_two_levels_for_one_pair_and_label_period_are_refused(exported: Path) -> None:
+    frame = read_dataset(exported).frame
+    row = frame.filter(pl.col(schema.PERIOD) == "2019-06").head(1)
+    other = "LOW" if row[schema.LABEL].item() != "LOW" else "HIGH"
+    twin = row.with_columns(pl.lit("2018-06").alias(schema.PERIOD), pl.lit(other).alias(schema.LABEL))
+    write_dataset(pl.concat([frame, twin.select(frame.columns)]), exported)
+    with pytest.raises(InvalidValuesError, match="another level"):
+        read_dataset(exported)
+
+
+def test_rows_that_stand_twice_never_test_what_was_trained(exported: Path, tmp_path: Path) -> None:
+    frame = pl.read_csv(exported, infer_schema=False).drop("period", "label_period")
+    pl.concat([frame, frame]).write_csv(tmp_path / "d.csv")
+    dataset = read_dataset(tmp_path / "d.csv")
+    split = split_rows(dataset)
+    hashes = row_hashes(dataset.frame)
+    assert not set(hashes[split.train]) & set(hashes[split.test])
+    assert "stand in training too" in split.note

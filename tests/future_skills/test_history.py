@@ -192,3 +192,16 @@ def test_departments_are_counted_apart():
     )
     engineer = one(history_features(rows, period="2024-01"), "Engineer", "Word")
     assert (engineer["roles_in_need"], engineer["department_roles_in_need"]) == (1, 0)
+
+
+def test_a_role_unknown_at_a_period_when_others_are_known_keeps_its_own_memory() -> None:
+    """Memory counts the periods at which the role itself was observed, whatever is known of the others."""
+    facts = snapshots(
+        ("2023-01", "R", "S", None),
+        ("2024-01", "R", "S", "LOW"),
+        ("2025-01", "R", "S", "HIGH"),
+        ("2023-01", "Other", "S", "LOW"),
+    )
+    rows = history_features(facts, period="2025-01").filter(pl.col(schema.ROLE) == "R")
+    a_year_ago = 2 ** (-12 / 24)
+    assert rows["need_memory"].item() == pytest.approx(1 / (1 + a_year_ago), abs=1e-6)

@@ -5,86 +5,114 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64, unique=True)),
-                ('bytes', models.PositiveBigIntegerField()),
-                ('rows', models.PositiveBigIntegerField()),
-                ('card', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=150)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64, unique=True)),
+                ("bytes", models.PositiveBigIntegerField()),
+                ("rows", models.PositiveBigIntegerField()),
+                ("card", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=150)),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True)),
-                ('manifest_sha256', models.CharField(max_length=64)),
-                ('model_sha256', models.CharField(max_length=64)),
-                ('trained_at', models.DateTimeField()),
-                ('registered_at', models.DateTimeField()),
-                ('registered_by', models.CharField(max_length=150)),
-                ('accuracy', models.FloatField()),
-                ('f1_weighted', models.FloatField()),
-                ('f1_macro', models.FloatField()),
-                ('persistence_f1_macro', models.FloatField(null=True)),
-                ('emergence_lift', models.FloatField(null=True)),
-                ('emergence_precision_at_200', models.FloatField(null=True)),
-                ('manifest', models.JSONField()),
-                ('dataset', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='registry.dataset')),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='registry.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=64, unique=True)),
+                ("manifest_sha256", models.CharField(max_length=64)),
+                ("model_sha256", models.CharField(max_length=64)),
+                ("trained_at", models.DateTimeField()),
+                ("registered_at", models.DateTimeField()),
+                ("registered_by", models.CharField(max_length=150)),
+                ("accuracy", models.FloatField()),
+                ("f1_weighted", models.FloatField()),
+                ("f1_macro", models.FloatField()),
+                ("persistence_f1_macro", models.FloatField(null=True)),
+                ("emergence_lift", models.FloatField(null=True)),
+                ("emergence_precision_at_200", models.FloatField(null=True)),
+                ("manifest", models.JSONField()),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="registry.dataset",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="registry.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['trained_at', 'id'],
+                "ordering": ["trained_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Retraction',
+            name="Retraction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=150)),
-                ('version', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='retraction', to='registry.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reason", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=150)),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="retraction",
+                        to="registry.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='VersionNote',
+            name="VersionNote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=150)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='registry.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=150)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="notes", to="registry.modelversion"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.AddIndex(
-            model_name='modelversion',
-            index=models.Index(fields=['-trained_at', '-id'], name='version_by_date'),
+            model_name="modelversion",
+            index=models.Index(fields=["-trained_at", "-id"], name="version_by_date"),
         ),
         migrations.AddIndex(
-            model_name='modelversion',
-            index=models.Index(fields=['f1_macro'], name='version_by_f1_macro'),
+            model_name="modelversion",
+            index=models.Index(fields=["f1_macro"], name="version_by_f1_macro"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('name__regex', '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$')), name='version_name_is_valid'),
+            model_name="modelversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name__regex", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")), name="version_name_is_valid"
+            ),
         ),
     ]

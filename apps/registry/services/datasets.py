@@ -59,20 +59,22 @@ def export_dataset(
         },
     )
     rules.write_dataset(frame, output)
-    dataset, created = register_dataset(actor=actor, path=output, card=card)
+    dataset, created = register_dataset(actor=actor, path=output, sha256=sha256_of_file(output), card=card)
     card_path = output.with_suffix(".card.json")
     with written_whole(card_path) as temporary:
         temporary.write_text(json.dumps(dataset.card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return ExportResult(dataset, output, card_path, created)
 
 
-def register_dataset(*, actor: Actor, path: Path, card: dict[str, Any]) -> tuple[Dataset, bool]:
+def register_dataset(*, actor: Actor, path: Path, sha256: str, card: dict[str, Any]) -> tuple[Dataset, bool]:
     """Keep a copy of a dataset file and its row; a dataset that is known already is left as it is.
 
     Returns:
         The row, and whether it is new.
+
+    Raises:
+        ArtifactHashMismatchError: the file changed since its hash was taken.
     """
-    sha256 = sha256_of_file(path)
     keep_dataset(path, sha256=sha256, name=path.name)
     with transaction.atomic():
         dataset, created = Dataset.objects.get_or_create(
@@ -104,7 +106,7 @@ def register_dataset_file(*, actor: Actor, path: Path, dataset: rules.Dataset) -
         source=f"file {dataset.name}",
         label_rule={"rule": "ready-made labels of the file", "horizon_months": None},
     )
-    return register_dataset(actor=actor, path=path, card=card)
+    return register_dataset(actor=actor, path=path, sha256=dataset.sha256, card=card)
 
 
 def write_rule_levels(*, path: Path, as_of: str | None = None) -> Path | None:

@@ -1,10 +1,12 @@
 """MODEL_REGISTRY.md: rendered whole from the rows, at every change."""
 
 import logging
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from apps.registry.models import ModelVersion
@@ -52,7 +54,15 @@ def registry_page_text() -> str:
         )
         for version in versions.select_related("retraction").prefetch_related("notes")[:DETAILED_VERSIONS]
     ]
-    return registry_page(history=history, details=details, updated_at=timezone.localtime())
+    return registry_page(history=history, details=details, updated_at=_last_change())
+
+
+def _last_change() -> datetime:
+    """When something was registered, noted or retracted last; now where nothing was yet."""
+    moments = ModelVersion.objects.aggregate(
+        Max("registered_at"), Max("notes__created_at"), Max("retraction__created_at")
+    ).values()
+    return timezone.localtime(max((moment for moment in moments if moment), default=timezone.now()))
 
 
 def render_registry_page() -> Path:
@@ -62,8 +72,11 @@ def render_registry_page() -> Path:
         OSError: the folder cannot be written.
     """
     path = registry_page_path()
-    with written_whole(path) as temporary:
-        temporary.write_text(registry_page_text(), encoding="utf-8")
+    written, text = "", registry_page_text()
+    while written != text:  # another process may commit, and write its page, while this one is written
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        written, text = text, registry_page_text()
     return path
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from django.db import transaction
 
 import future_skills  # scikit-learn is loaded when something is trained, not by every command
@@ -13,7 +14,8 @@ from apps.registry.selectors import find_version
 from apps.registry.store import dataset_path, version_paths
 from future_skills.artifact import read_rows
 from future_skills.environment import current_environment
-from future_skills.errors import ArtifactMissingError, NotReproducibleError, translatable
+from future_skills.errors import ArtifactHashMismatchError, ArtifactMissingError, NotReproducibleError, translatable
+from future_skills.files import sha256_of_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], No
             version=version,
             path=error.details["path"],
         ) from error
+    if sha256_of_file(path) != manifest.dataset.sha256:
+        raise ArtifactHashMismatchError(path=str(path), expected=manifest.dataset.sha256, actual=sha256_of_file(path))
     on_step("read the dataset")
     dataset = future_skills.read_dataset(
         path,
@@ -68,8 +72,6 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], No
     )
     trained = future_skills.fit_and_measure(dataset, future_skills.Recipe.of(manifest), on_step=on_step)
     differences: dict[str, tuple[Any, Any]] = {}
-    if dataset.sha256 != manifest.dataset.sha256:
-        differences["dataset.sha256"] = (manifest.dataset.sha256, dataset.sha256)
     then, now = (
         _flat({"metrics": metrics.model_dump(), "baselines": baselines.model_dump()})
         for metrics, baselines in ((manifest.metrics, manifest.baselines), (trained.metrics, trained.baselines))
@@ -79,12 +81,7 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], No
     }
     kept = read_rows(manifest, version_paths(row))
     if not kept.equals(trained.rows):
-        changed = (
-            (kept != trained.rows).select("low", "medium", "high").sum_horizontal().sum()
-            if kept.shape == trained.rows.shape
-            else None
-        )
-        differences["predictions"] = (f"{len(kept)} rows", f"{changed} changed probabilities")
+        differences["predictions"] = (_fingerprint(kept), _fingerprint(trained.rows))
     libraries = current_environment().libraries
     environment = {
         name: (old, libraries.get(name, "—"))
@@ -100,6 +97,12 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], No
             details={"identical": not differences, "differences": sorted(differences)},
         )
     return Reproduction(version, differences, environment)
+
+
+def _fingerprint(rows: pl.DataFrame) -> str:
+    """Rows, and a sum of all the probabilities, to see how far apart two tables of predictions are."""
+    total = rows.select(pl.sum_horizontal(pl.col("low") + 2 * pl.col("medium") + 3 * pl.col("high")).sum()).item()
+    return f"{len(rows)} rows, weighted sum of probabilities {total!r}"
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

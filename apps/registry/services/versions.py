@@ -10,7 +10,7 @@ from apps.audit.services import record
 from apps.registry.models import Dataset, ModelVersion, Retraction, VersionNote
 from apps.registry.selectors import find_version
 from apps.registry.services.page import render_after_commit
-from apps.registry.store import keep_version, version_paths
+from apps.registry.store import keep_version
 from future_skills.artifact import VersionPaths, check_files
 from future_skills.errors import (
     UsageError,
@@ -19,8 +19,7 @@ from future_skills.errors import (
 )
 from future_skills.files import sha256_of_file
 from future_skills.manifest import read_manifest
-
-__all__ = ["version_paths"]
+from future_skills.text import require_text
 
 
 def require_new_version(name: str) -> None:
@@ -74,9 +73,9 @@ def register_version(*, actor: Actor, path: Path) -> ModelVersion:
                 },
             )
             render_after_commit()
-    except IntegrityError as error:
-        # Two processes registered the same name at the same moment: the database let one through.
-        raise VersionExistsError(version=manifest.version) from error
+    except IntegrityError:
+        require_new_version(manifest.version)  # two processes registered it at once, and the database let one through
+        raise
     return version
 
 
@@ -125,7 +124,7 @@ def retract_version(*, actor: Actor, version: str, reason: str) -> Retraction:
 
 
 def _words(text: str, refusal: str) -> str:
-    text = text.strip()
+    text = require_text(text)
     if not 0 < len(text) <= 10_000:
         raise UsageError(refusal)
     return text

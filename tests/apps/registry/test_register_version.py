@@ -11,8 +11,9 @@ from django.conf import settings
 from apps.accounts.actors import Actor
 from apps.audit.models import AuditEvent
 from apps.audit.services import verify_chain
-from apps.registry.models import ModelVersion
+from apps.registry.models import Dataset, ModelVersion
 from apps.registry.services import page
+from apps.registry.services.datasets import register_dataset_file
 from apps.registry.services.reproduction import reproduce_version
 from apps.registry.services.versions import (
     add_note,
@@ -22,6 +23,7 @@ from apps.registry.services.versions import (
 )
 from apps.registry.store import dataset_path, version_paths
 from future_skills.artifact import load_version
+from future_skills.dataset import read_dataset
 from future_skills.errors import (
     ArtifactHashMismatchError,
     ArtifactMissingError,
@@ -186,3 +188,14 @@ def test_register_and_retract_from_the_command(run: Run, pairs: Path) -> None:
     assert (code, json.loads(out)["reason"]) == (0, "wrong labels")
     code, out, _ = run("registry", "list", "--json")
     assert json.loads(out)["versions"][0]["retracted"] == "wrong labels"
+
+
+@pytest.mark.django_db
+def test_a_dataset_that_changed_since_it_was_read_is_not_registered(pairs: Path, analyst: Actor) -> None:
+    path = pairs / "future_skills_dataset.csv"
+    dataset = read_dataset(path)
+    path.write_text(path.read_text().replace("LOW", "HIGH", 1))
+    with pytest.raises(ArtifactHashMismatchError, match="future_skills_dataset"):
+        register_dataset_file(actor=analyst, path=path, dataset=dataset)
+    assert Dataset.objects.count() == 0
+    assert not list(settings.ARTIFACTS_DIR.glob("datasets/*"))

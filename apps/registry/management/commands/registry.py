@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.accounts.actors import Actor
-from apps.accounts.commands import REFUSED, ActingCommand
+from apps.accounts.commands import REFUSED, ActingCommand, JsonErrorParser
 from apps.registry.selectors import find_version
 from apps.registry.services.comparison import compare_versions
 from apps.registry.services.diagnosis import diagnose_version
@@ -23,9 +23,9 @@ from apps.registry.terminal import comparison_table, list_versions, version_docu
 
 
 def whole_number(word: str) -> int:
-    """0, 1, 2, …; argparse turns the ValueError into its message."""
+    """0, 1, 2, … as far as any table goes; argparse turns the ValueError into its message."""
     number = int(word)
-    if number < 0:
+    if not 0 <= number <= 1_000_000_000:
         raise ValueError
     return number
 
@@ -34,10 +34,12 @@ class Command(ActingCommand):
     help = "The registry of versions: list, show, compare, note, render, reproduce, diagnose, register, retract."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=JsonErrorParser)
         listing = self._verb(verbs, "list", "all versions, newest first")
         listing.add_argument("--limit", type=whole_number, default=100, help="how many at most (default: %(default)s)")
-        listing.add_argument("--offset", type=whole_number, default=0, help="how many to pass over (default: %(default)s)")
+        listing.add_argument(
+            "--offset", type=whole_number, default=0, help="how many to pass over (default: %(default)s)"
+        )
         self._verb(verbs, "show", "one version", "version")
         self._verb(verbs, "compare", "two versions on the test rows they share", "reference", "challenger")
         self._verb(verbs, "note", "add a dated line to a version", "version", "text")
