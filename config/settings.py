@@ -1,5 +1,6 @@
 """The one settings file: the environment is read here and nowhere else, and nonsense is refused at start."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -30,13 +31,12 @@ def local_secret_key(path: Path) -> str:
     """Secret key of this installation, made at first use and readable by its owner alone."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass  # another process was first; its key is the key
-        else:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(50))
+        own = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):  # another process was first; its key is the key
+            os.link(own, path)
+        own.unlink()
     key = path.read_text().strip()
     if len(key) < 50:
         message = f"{path} does not hold a secret key: delete it, and a new one is made."

@@ -7,6 +7,7 @@ what the model said of each test row).
 
 import io
 import pickle
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import joblib
 import polars as pl
 
+from future_skills import schema
 from future_skills.errors import (
     ArtifactExistsError,
     ArtifactHashMismatchError,
@@ -31,6 +33,18 @@ MODEL_SUFFIX = ".pkl"
 MANIFEST_SUFFIX = ".json"
 PROFILE_SUFFIX = ".profile.json"
 ROWS_SUFFIX = ".rows.parquet"
+
+ROWS_COLUMNS = (
+    "row",
+    "row_hash",
+    "part",
+    schema.ROLE,
+    schema.SKILL,
+    schema.CURRENT_LEVEL,
+    schema.LABEL,
+    "predicted",
+)
+"""Columns every rows file has; those of the probabilities are there where the model gives some."""
 
 COMPRESSION = ("zlib", 3)
 """How the model is compressed on disk; measured in docs/decisions/0004."""
@@ -189,17 +203,51 @@ def load_version(path: Path | str, *, manifest_sha256: str | None = None) -> Loa
     content = check_files(manifest, paths)[manifest.file(MODEL_SUFFIX).name]
     try:
         model = joblib.load(io.BytesIO(content))
-    except (AttributeError, ImportError, pickle.UnpicklingError) as error:
-        raise ArtifactUnreadableError(
-            version=manifest.version,
-            path=str(paths.model),
-            problem=str(error),
-            libraries=", ".join(f"{name} {version}" for name, version in manifest.environment.libraries.items()),
-        ) from error
+    except _UNPICKLING_FAILURES as error:
+        raise _unreadable(manifest, paths.model, str(error) or type(error).__name__) from error
+    if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
+        raise _unreadable(manifest, paths.model, f"it holds {type(model).__name__}, not a fitted classifier")
     return LoadedVersion(manifest, model, paths)
 
 
 def read_rows(manifest: Manifest, paths: VersionPaths) -> pl.DataFrame:
-    """The rows file of a version, checked; see ``LoadedVersion.rows``."""
-    entry = manifest.file(ROWS_SUFFIX)
-    return pl.read_parquet(checked_bytes(paths.model.parent / entry.name, entry))
+    """The rows file of a version, checked; see ``LoadedVersion.rows``.
+
+    Raises:
+        ArtifactUnreadableError: it is the file that the manifest names, and not a table of rows.
+    """
+    path = paths.model.parent / manifest.file(ROWS_SUFFIX).name
+    content = checked_bytes(path, manifest.file(ROWS_SUFFIX))
+    try:
+        rows = pl.read_parquet(content)
+    except pl.exceptions.PolarsError as error:
+        raise _unreadable(manifest, path, str(error).splitlines()[0]) from error
+    absent = [name for name in ROWS_COLUMNS if name not in rows.columns]
+    if absent:
+        raise _unreadable(manifest, path, f"columns are missing: {', '.join(absent)}")
+    return rows
+
+
+_UNPICKLING_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zlib.error,
+)
+"""What opening a pickle of other libraries, or of none, ends with."""
+
+
+def _unreadable(manifest: Manifest, path: Path, problem: str) -> ArtifactUnreadableError:
+    return ArtifactUnreadableError(
+        version=manifest.version,
+        path=str(path),
+        problem=problem,
+        libraries=", ".join(f"{name} {version}" for name, version in manifest.environment.libraries.items()),
+    )

@@ -57,7 +57,8 @@ class Metrics(Part):
     """What a model (or a baseline) is worth on ``rows`` rows.
 
     ``confusion_matrix``: true levels in rows, predicted in columns, in the order LOW, MEDIUM, HIGH. ``brier``: mean sum
-    of squared differences over the three classes, 0 to 2. ``calibration_error``: 15 equal-width bins of the top label.
+    of squared differences over the three classes, 0 to 2. ``calibration_error``: 15 equal-width bins of the top
+    label, (k/15, (k + 1)/15].
     ``severe_error_rate``: share of rows two levels away. ``reasons``: metric -> why it is null.
     """
 

@@ -12,8 +12,6 @@ TOP_CATEGORIES = 5
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BINS = 20
 
-LEVELS_OF_VARIATION = ("period", "role", "skill", "pair")
-
 
 def short_profile(rows: pl.DataFrame) -> dict[str, NumericProfile | CategoricalProfile]:
     """What the manifest keeps of each feature.

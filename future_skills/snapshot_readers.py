@@ -258,6 +258,7 @@ class CsvReader:
 
     def _rows(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
         """Line and cells of each row that is not blank, the headings first."""
+        csv.field_size_limit(LINE_LIMIT)  # csv's own limit, 131 072, would be reported as a quotation mark left open
         reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         while True:
             line = reader.line_num + 1

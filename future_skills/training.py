@@ -243,12 +243,9 @@ def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _si
         on_step(f"measure on {len(test):,} rows")
         scores = model_scores(model, test)
     except ValueError as error:  # what parameters do to these rows is known by trying
-        raise UsageError(
-            translatable("{algorithm} cannot learn from these rows with these parameters: {problem}"),
-            algorithm=algorithm,
-            problem=str(error).strip().splitlines()[0],
-        ) from error
-    single_threaded(model)
+        raise _cannot_learn(algorithm, str(error).strip().splitlines()[0]) from error
+    if scores.probabilities is not None and not np.isfinite(scores.probabilities).all():
+        raise _cannot_learn(algorithm, "its probabilities are not numbers")
     truth, current = ranks(test[schema.LABEL]), ranks(test[schema.CURRENT_LEVEL])
     return Trained(
         model=model,
@@ -260,6 +257,14 @@ def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _si
         hyperparameters=hyperparameters,
         algorithm=algorithm,
         frame=frame,
+    )
+
+
+def _cannot_learn(algorithm: str, problem: str) -> UsageError:
+    return UsageError(
+        translatable("{algorithm} cannot learn from these rows with these parameters: {problem}"),
+        algorithm=algorithm,
+        problem=problem,
     )
 
 

@@ -69,13 +69,19 @@ def arguments() -> argparse.Namespace:
         "--calibrate", choices=CALIBRATIONS, help="correct the probabilities by cross-validation (default: no)"
     )
     parser.add_argument("--parent", help="version this one follows (default: the newest registered one)")
-    parser.add_argument("--changes", default="", help="what is different from the parent, in words")
-    parser.add_argument("--notes", default="", help="anything else worth keeping")
+    parser.add_argument(
+        "--changes", default="", help="what is different from the parent, in words (default: nothing said)"
+    )
+    parser.add_argument("--notes", default="", help="anything else worth keeping (default: nothing said)")
     parser.add_argument(
         "--as", dest="actor", metavar="USERNAME", help="who acts (default: FUTURE_SKILLS_ACTOR, or you)"
     )
-    parser.add_argument("--no-register", action="store_true", help="write the files only, without the registry")
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout, nothing else")
+    parser.add_argument(
+        "--no-register", action="store_true", help="write the files only, without the registry (default: register)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document on stdout, nothing else (default: a table)"
+    )
     return parser.parse_args()
 
 

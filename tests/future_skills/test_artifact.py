@@ -1,7 +1,10 @@
 """A version's files: whole or not there, checked before they are opened."""
 
 import errno
+import io
 import json
+import os
+import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,17 +17,19 @@ import polars as pl
 import pytest
 from sklearn import metrics as sk
 
-from future_skills import artifact, schema
-from future_skills.artifact import LoadedVersion, VersionPaths, load_version, require_absent
+from future_skills import schema
+from future_skills.artifact import LoadedVersion, VersionPaths, load_version, read_rows, require_absent
 from future_skills.dataset import Dataset, build_dataset, read_dataset, write_dataset
 from future_skills.errors import (
     ArtifactExistsError,
     ArtifactHashMismatchError,
     ArtifactMissingError,
+    ArtifactUnreadableError,
     ManifestError,
     UsageError,
 )
-from future_skills.manifest import manifest_text, parse_manifest, read_manifest
+from future_skills.files import sha256_of_bytes, sha256_of_file, written_whole
+from future_skills.manifest import Manifest, manifest_text, parse_manifest, read_manifest
 from future_skills.split import split_rows
 from future_skills.training import Recipe, fit_and_measure, train
 
@@ -142,6 +147,33 @@ def test_one_flipped_byte_is_found_before_anything_is_opened(
         load_version(version.paths.model)
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage", b"x\x9czzzz", pickle.dumps({"a": 1})])
+def test_a_file_that_is_no_model_is_refused_in_words(version: LoadedVersion, content: bytes) -> None:
+    swap(version, ".pkl", content)
+    with pytest.raises(ArtifactUnreadableError, match=r"\.pkl"):
+        load_version(version.paths.model)
+
+
+def test_rows_that_are_none_are_refused_in_words(version: LoadedVersion) -> None:
+    pl.DataFrame({"a": [1]}).write_parquet(other := io.BytesIO())
+    for content in (b"garbage", other.getvalue()):
+        manifest = swap(version, ".rows.parquet", content)
+        with pytest.raises(ArtifactUnreadableError, match=r"\.rows\.parquet"):
+            read_rows(manifest, version.paths)
+
+
+def swap(version: LoadedVersion, suffix: str, content: bytes) -> Manifest:
+    """Put other content in the place of a file, and its hash in the manifest."""
+    version.paths.beside(suffix).write_bytes(content)
+    files = tuple(
+        entry.model_copy(update={"sha256": sha256_of_bytes(content)}) if entry.name.endswith(suffix) else entry
+        for entry in version.manifest.files
+    )
+    manifest = version.manifest.model_copy(update={"files": files})
+    version.paths.manifest.write_text(manifest_text(manifest))
+    return manifest
+
+
 def test_an_absent_file_is_named(version: LoadedVersion) -> None:
     version.paths.model.unlink()
     with pytest.raises(ArtifactMissingError, match=r"v1\.pkl"):
@@ -167,17 +199,16 @@ def test_a_failure_while_writing_leaves_nothing_behind(
     dataset: Dataset, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     folder = tmp_path / "models"
-
-    original = artifact.written_whole
+    link = os.link
     calls = []
 
-    def failing(path: Path, *, exclusive: bool) -> object:
-        calls.append(path.name)
+    def failing(source: Path, target: Path) -> None:
+        calls.append(target.name)
         if len(calls) == 3:
             raise failure
-        return original(path, exclusive=exclusive)
+        link(source, target)
 
-    monkeypatch.setattr(artifact, "written_whole", failing)
+    monkeypatch.setattr(os, "link", failing)
     with pytest.raises(type(failure)):
         train(
             dataset,
@@ -191,11 +222,62 @@ def test_a_failure_while_writing_leaves_nothing_behind(
     assert list(folder.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
+    paths = VersionPaths(tmp_path / "future_skills_model_v3.pkl")
     leftover = tmp_path / ".future_skills_model_v3.pkl.1234.tmp"
     leftover.write_bytes(b"half")
-    require_absent(VersionPaths(tmp_path / "future_skills_model_v3.pkl"))
-    assert not leftover.exists()
+    paths.model.hardlink_to(leftover)  # it was killed after it put the model in its place, and before the manifest
+    require_absent(paths)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_somebody_else_made_or_is_writing_stays(tmp_path: Path) -> None:
+    paths = VersionPaths(tmp_path / "future_skills_model_v3.pkl")
+    with written_whole(paths.model) as temporary:
+        temporary.write_bytes(b"being written")
+        require_absent(paths)
+        assert temporary.exists()
+    (tmp_path / ".future_skills_model_v3.pkl.1234.tmp").write_bytes(b"half")
+    with pytest.raises(ArtifactExistsError):
+        require_absent(paths)
+    assert [path.name for path in tmp_path.iterdir()] == ["future_skills_model_v3.pkl"]
+
+
+def test_a_manifest_that_is_not_the_registered_one_is_not_opened(
+    version: LoadedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered = sha256_of_file(version.paths.manifest)
+    load_version(version.paths.model, manifest_sha256=registered)
+    version.paths.manifest.write_text(version.paths.manifest.read_text() + "\n")
+    monkeypatch.setattr(joblib, "load", lambda *_: pytest.fail("opened before it was checked"))
+    with pytest.raises(ArtifactHashMismatchError, match=version.paths.manifest.name):
+        load_version(version.paths.model, manifest_sha256=registered)
+
+
+def test_texts_and_names_that_no_file_could_hold_are_refused(
+    version: LoadedVersion, dataset: Dataset, tmp_path: Path, clock: Clock
+) -> None:
+    for words in ({"notes": "\udcff"}, {"changes": "\x1b[31m"}, {"parent": "a b"}):
+        with pytest.raises(UsageError):
+            train(dataset, version="v2", output=tmp_path / "m.pkl", author="nadia", clock=clock, **words)
+    for name in ("\udcff.pkl", "a\nb.pkl"):
+        with pytest.raises(UsageError, match="file name"):
+            train(dataset, version="v2", output=tmp_path / name, author="nadia", clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "params", "message"),
+    [
+        ("random_forest", {"n_estimators": 1_000_000_000}, "at most 10000"),
+        ("hist_gradient_boosting", {"learning_rate": 1e308}, "cannot learn from these rows"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_parameters_that_make_no_model_are_refused(
+    dataset: Dataset, algorithm: str, params: dict[str, float], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        fit_and_measure(dataset, Recipe(algorithm=algorithm, params=params))
 
 
 @pytest.mark.parametrize("name", ["", "-v1", ".v1", "v 1", "v1/../v2", "v" * 65, "v1\n"])

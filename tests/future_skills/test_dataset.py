@@ -1,5 +1,6 @@
 """Building, reading and splitting datasets."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def test_another_suffix_is_refused(company: pl.DataFrame, tmp_path: Path) -> Non
     [
         ("trend_score", "0,82", "not a number"),
         ("trend_score", "inf", "finite"),
+        ("trend_score", "1e39", "too large"),
         ("trend_score", "nan", "finite"),
         ("future_need_level", "URGENT", "LOW, MEDIUM and HIGH"),
         ("future_need_level", "", "remove it"),
@@ -149,6 +151,29 @@ def test_unreadable_files_are_refused(tmp_path: Path, content: bytes) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises((DataFileError, MissingColumnsError)):
             read_dataset(tmp_path / name)
+
+
+@pytest.mark.parametrize("value", [pl.lit([1, 2]), pl.lit(b"\xff")])
+@pytest.mark.parametrize("column", ["skill_category", "future_need_level"])
+def test_a_parquet_column_that_is_no_text_is_refused(
+    exported: Path, tmp_path: Path, column: str, value: pl.Expr
+) -> None:
+    pl.read_csv(exported).with_columns(value.alias(column)).write_parquet(tmp_path / "d.parquet")
+    with pytest.raises(InvalidValuesError, match="not text"):
+        read_dataset(tmp_path / "d.parquet")
+
+
+def test_a_damaged_gzip_is_refused(exported: Path, tmp_path: Path) -> None:
+    content = gzip.compress(exported.read_bytes())
+    (tmp_path / "d.csv.gz").write_bytes(content[:100] + bytes(range(200)) + content[300:])
+    with pytest.raises(DataFileError, match="cannot be read"):
+        read_dataset(tmp_path / "d.csv.gz")
+
+
+def test_a_suffix_in_capitals_is_the_same_suffix(company: pl.DataFrame, tmp_path: Path) -> None:
+    write_dataset(build_dataset(company), tmp_path / "D.CSV")
+    assert (tmp_path / "D.CSV").read_text().startswith("period,")
+    assert read_dataset(tmp_path / "D.CSV").has_periods
 
 
 def test_an_absent_file_says_how_to_make_it(tmp_path: Path) -> None:

@@ -24,6 +24,17 @@ def test_then_the_user_of_the_operating_system(settings: Any) -> None:
     assert command_actor(None) == Actor(getpass.getuser(), "system")
 
 
+def test_a_user_without_a_name_is_told_to_say_who_acts(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.FUTURE_SKILLS_ACTOR = ""
+
+    def nobody() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    with pytest.raises(UsageError, match="--as"):
+        command_actor(None)
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 151, "na\ndia", "na\u200bdia"])
 def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="name of the person"):

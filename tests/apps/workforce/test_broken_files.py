@@ -137,6 +137,7 @@ BAD_CELLS = [
     ("right-to-left override", "skill_name", "Py\u202enoht"),
     ("soft hyphen", "job_department", "Sys\u00adtems"),
     ("10 000 characters", "skill_name", "x" * 10_000),
+    ("200 000 characters", "skill_name", "x" * 200_000),
     ("201 characters", "job_role_code", "x" * 201),
 ]
 
