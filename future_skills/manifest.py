@@ -5,11 +5,11 @@ All rates are shares between 0 and 1. A metric that cannot be computed is null, 
 """
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from future_skills.errors import ArtifactMissingError, ManifestError
 
@@ -66,7 +66,7 @@ class Metrics(Part):
     accuracy: Share
     f1_weighted: Share
     f1_macro: Share
-    per_class: dict[Literal["LOW", "MEDIUM", "HIGH"], ClassMetrics]
+    per_class: Annotated[dict[Literal["LOW", "MEDIUM", "HIGH"], ClassMetrics], Field(min_length=3)]
     confusion_matrix: tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
     kappa_quadratic: Annotated[float, Field(ge=-1, le=1)] | None
     log_loss: Annotated[float, Field(ge=0)] | None
@@ -182,7 +182,9 @@ class Manifest(Part):
     metrics: Metrics
     baselines: Baselines
     manifest_version: Literal[1] = 1
-    created_at: datetime
+    created_at: Annotated[
+        AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
+    ]
     duration_s: Annotated[float, Field(ge=0)]
     author: str
     parent: VersionName | None

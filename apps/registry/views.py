@@ -156,7 +156,7 @@ def _csv_lines(rows: Iterator[VersionRow]) -> Iterator[str]:
 
 
 def _csv_cells(row: VersionRow, number: Callable[[float | None], str]) -> list[str | int]:
-    dataset = f"'{row.dataset}" if row.dataset[:1] in "=+-@\t\r" else row.dataset
+    dataset = f"'{row.dataset}" if row.dataset.lstrip()[:1] in "=+-@" else row.dataset
     figures = (
         row.accuracy,
         row.f1_weighted,

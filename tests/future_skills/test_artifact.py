@@ -187,6 +187,20 @@ def test_a_manifest_that_is_none_is_refused_in_words(tmp_path: Path, text: str) 
         read_manifest(tmp_path / "m.json")
 
 
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_manifest_of_no_real_moment_is_refused(version: LoadedVersion, moment: str) -> None:
+    document = json.loads(manifest_text(version.manifest))
+    with pytest.raises(ManifestError, match="created_at"):
+        parse_manifest(json.dumps({**document, "created_at": moment}), path="m.json")
+
+
+def test_a_manifest_that_leaves_a_level_out_is_refused(version: LoadedVersion) -> None:
+    document = json.loads(manifest_text(version.manifest))
+    del document["metrics"]["per_class"]["HIGH"]
+    with pytest.raises(ManifestError, match="per_class"):
+        parse_manifest(json.dumps(document), path="m.json")
+
+
 def test_a_version_is_written_once(version: LoadedVersion, dataset: Dataset, clock: Clock) -> None:
     before = version.paths.model.read_bytes()
     with pytest.raises(ArtifactExistsError, match="exists already"):
