@@ -47,6 +47,7 @@ demo-onet:
 	$(BIN)/python manage.py import_snapshots examples/onet/onet_snapshots.parquet
 	$(BIN)/python manage.py export_future_skills_dataset
 	@$(MAKE) demo-versions
+	@$(MAKE) demo-pages
 
 demo-company: export DATABASE_URL := sqlite:///$(CURDIR)/var/company/db.sqlite3
 demo-company: export FUTURE_SKILLS_ARTIFACTS := $(CURDIR)/var/company/artifacts
@@ -59,9 +60,10 @@ demo-company:
 	@$(MAKE) demo-versions
 	@echo "This demo has its own database and folders. To use it in a terminal:"
 	@echo "  export DATABASE_URL=$$DATABASE_URL FUTURE_SKILLS_ARTIFACTS=$$FUTURE_SKILLS_ARTIFACTS FUTURE_SKILLS_ML=$$FUTURE_SKILLS_ML"
+	@$(MAKE) demo-pages
 
 # A version is written once: those that a first run made are kept by a second one.
-.PHONY: demo-versions
+.PHONY: demo-versions demo-pages
 demo-versions:
 	@if $(BIN)/python manage.py registry show v1 >/dev/null 2>&1; then echo "v1 is there already."; else set -x; \
 	  $(BIN)/python ml/train_future_skills_model.py --version v1 --notes "Référence : les 11 caractéristiques"; fi
@@ -79,6 +81,8 @@ demo-versions:
 	@echo "  $${FUTURE_SKILLS_ML:-ml}/future_skills_model_v2.json    the manifest of v2"
 	@echo "  $${FUTURE_SKILLS_ML:-ml}/evaluation/                    both versions and the baselines on the same rows"
 	@echo "  ml/MLOPS_GUIDE.md                       the guide"
+
+demo-pages:
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) serve; else echo "  make serve                              the pages"; fi
 
 serve: setup
