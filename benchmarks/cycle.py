@@ -37,7 +37,7 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--rows", type=int, nargs="+", default=[10_000, 100_000], help="dataset rows (default: %(default)s)"
+        "--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="dataset rows (default: %(default)s)"
     )
     parser.add_argument("--trees", type=int, default=200, help="trees of v1; v2 has 300 (default: %(default)s)")
     options = parser.parse_args()
