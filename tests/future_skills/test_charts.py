@@ -135,8 +135,13 @@ def test_nothing_to_show_is_said(language) -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_flat_values_still_draw(value: float) -> None:
-    charts.metrics_over_versions([charts.MetricSeries("accuracy", points(*[value] * 60))])
-    charts.importances([charts.ImportanceSet("v1", {"a": 0.0})])
-    charts.emergence_curve([charts.EmergenceCurve("v1", (charts.EmergencePoint(1, value, value),))], base_rate=0.0)
-    charts.calibration([charts.CalibrationCurve("v1", (charts.CalibrationBin(value, value, 1),))])
-    charts.differences([Difference("accuracy", value, value, 0.0, 0.0)], reference="v1", challenger="v2")
+    drawings = (
+        charts.metrics_over_versions([charts.MetricSeries("accuracy", points(*[value] * 60))]),
+        charts.importances([charts.ImportanceSet("v1", {"a": 0.0})]),
+        charts.emergence_curve([charts.EmergenceCurve("v1", (charts.EmergencePoint(1, value, value),))], base_rate=0.0),
+        charts.calibration([charts.CalibrationCurve("v1", (charts.CalibrationBin(value, value, 1),))]),
+        charts.differences([Difference("accuracy", value, value, 0.0, 0.0)], reference="v1", challenger="v2"),
+    )
+    for svg in drawings:
+        assert svg.startswith("<svg")
+        assert "nan" not in svg
