@@ -1,5 +1,6 @@
 """The pages in a browser: clean for assistive technology, usable by keyboard and without JavaScript, at every width."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -86,7 +87,8 @@ def test_the_filter_answers_while_typing_and_lives_in_the_address(open_page, reg
     page.get_by_label("Filtrer", exact=True).press_sequentially("enqu")
     expect(page.locator("#table tbody tr")).to_have_count(1)
     expect(page.locator("#count")).to_have_text("1 version")
-    assert "q=enqu" in page.url
+    # The address follows the table by a moment, and parts of a word may have been asked for on the way.
+    expect(page).to_have_url(re.compile(r"[?&]q=enqu(&|$)"))
     assert "sort=version" in page.url
     page.reload()
     expect(page.locator("#table tbody tr")).to_have_count(1)
