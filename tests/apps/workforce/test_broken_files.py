@@ -320,7 +320,9 @@ def test_every_defect_is_counted_and_the_first_ones_are_shown(write):
 @pytest.mark.django_db
 def test_rows_already_stored_stay_as_they_were_when_a_file_is_refused(write):
     call_command("import_snapshots", str(write(GOOD, "good.csv")))
+    before = database()
     refused(write(csv_text(row(trend_score="0.9"), row(skill_name="SQL", trend_score="9"))))
+    assert database() == before
 
 
 @pytest.mark.django_db
@@ -355,6 +357,7 @@ def test_a_role_stored_with_another_code_is_refused(write):
 @pytest.mark.django_db
 def test_a_rejects_file_is_not_left_behind_by_a_file_that_cannot_be_read(write, tmp_path):
     refused(write(GOOD + '"', "releve.csv"), "--rejects", str(tmp_path / "rejects.csv"))
+    assert [path.name for path in tmp_path.iterdir() if "rejects" in path.name] == []
 
 
 @pytest.mark.django_db
