@@ -1,12 +1,18 @@
 """What every answer of a page goes through: the content security policy, and refusals turned into pages."""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
-from future_skills.errors import ArtifactError, DataError, FutureSkillsError, UsageError, VersionNotFoundError
+from apps.accounts.access import SAFE_METHODS, request_rights
+from config.problems import status_of
+from future_skills.errors import FutureSkillsError, PermissionDeniedError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -24,15 +30,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """Nothing from elsewhere, nothing inline. ``data:`` images: the framework's icons, inside its stylesheet."""
 
-STATUS: tuple[tuple[type[FutureSkillsError], int], ...] = (
-    (VersionNotFoundError, 404),
-    (UsageError, 400),
-    (DataError, 422),
-    (ArtifactError, 503),
-    (FutureSkillsError, 409),
-)
-"""Refusal -> HTTP status of its page; the first class that fits."""
-
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:
     """Send the policy with every answer."""
@@ -43,6 +40,25 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Every page asks for a login, unless its view is marked ``public``."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponse:
+        """The login page, and from there what was asked for; an act is not done then, it has to be meant again.
+
+        Where a part of a page was asked for, the whole page is loaded again, and leads there.
+        """
+        if request.headers.get("HX-Request"):
+            return HttpResponse(status=401, headers={"HX-Refresh": "true"})
+        if request.method not in SAFE_METHODS:
+            messages.warning(
+                request, gettext("Nothing was done: nobody is logged in any more. Log in, and do it again.")
+            )
+            return redirect(settings.LOGIN_URL)
+        response: HttpResponse = super().handle_no_permission(request, view_func)
+        return response
 
 
 class RefusalPages:
@@ -59,7 +75,9 @@ class RefusalPages:
         """The refusal's page; any other error goes on to be a 500."""
         if not isinstance(error, FutureSkillsError):
             return None
-        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        status = status_of(error)
+        if isinstance(error, PermissionDeniedError) and not request_rights(request):
+            return render(request, "accounts/no_role.html", status=status)
         known = [name for name in str(error.details.get("known", "")).split(", ") if name not in {"", "—"}]
         version = error.details.get("version", "")
         context = {"message": error.explain(gettext), "code": error.code, "known": known, "version": version}

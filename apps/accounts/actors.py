@@ -2,11 +2,14 @@
 
 import getpass
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 
 from future_skills.errors import UsageError, translatable
+
+if TYPE_CHECKING:
+    from apps.accounts.rights import Right
 
 ActorSource = Literal["declared", "environment", "system", "login", "token"]
 
@@ -19,10 +22,17 @@ class Actor:
         name: user name, 1 to 150 characters.
         source: how we know it: ``declared`` by ``--as``, taken from the ``environment`` (FUTURE_SKILLS_ACTOR), the user
             of the operating ``system``, or proved by a ``login`` or a ``token``.
+        scopes: what a token was made for; None where nothing narrows the person's own rights.
     """
 
     name: str
     source: ActorSource
+    scopes: frozenset["Right"] | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether the name is proved, and not only said."""
+        return self.source in {"login", "token"}
 
 
 def _system_user() -> str:
@@ -40,13 +50,34 @@ def _system_user() -> str:
         ) from error
 
 
+def server_actor() -> Actor:
+    """Who acts when the server itself does."""
+    try:
+        return Actor(_system_user(), "system")
+    except UsageError:
+        return Actor("server", "system")
+
+
 def command_actor(declared: str | None = None) -> Actor:
-    """Who acts in a command: ``--as``, else FUTURE_SKILLS_ACTOR, else the user of the operating system.
+    """Who acts in a command: the person of FUTURE_SKILLS_TOKEN, else ``--as``, FUTURE_SKILLS_ACTOR, the system's user.
 
     Raises:
-        UsageError: the name is empty, longer than 150 characters, or holds characters that do not print; or nobody is
-            named.
+        UsageError: the name is empty, longer than 150 characters, or holds characters that do not print; nobody is named;
+            or ``--as`` names another person than the token's.
+        NotAuthenticatedError: the token cannot be used.
     """
+    if settings.FUTURE_SKILLS_TOKEN:
+        from apps.accounts.tokens import token_actor  # noqa: PLC0415 — rows: the ml/ scripts name an actor without them
+
+        actor = token_actor(settings.FUTURE_SKILLS_TOKEN)
+        if declared is not None and declared.strip() != actor.name:
+            raise UsageError(
+                translatable("--as {declared} contradicts FUTURE_SKILLS_TOKEN, which is a token of {name}."),
+                hint=translatable("Give one of the two."),
+                declared=declared[:80],
+                name=actor.name,
+            )
+        return actor
     if declared is not None:
         actor = Actor(declared.strip(), "declared")
     elif settings.FUTURE_SKILLS_ACTOR:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from apps.accounts.actors import Actor, command_actor
 from apps.accounts.refusals import storage_refusal
+from apps.accounts.rights import Right, require
 from future_skills.errors import FutureSkillsError, UsageError
 from future_skills.text import json_text
 
@@ -31,7 +32,12 @@ class ActingCommand(BaseCommand):
 
     Subclasses write ``act(actor, **options)``, print for people with ``self.say`` and give their JSON document to
     ``self.answer``; with ``--json`` that document is all there is on stdout.
+
+    Attributes:
+        right: what the actor needs before anything else is done; None where the verb alone asks. Verbs ask for theirs.
     """
+
+    right: Right | None = Right.READ
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """The command line, its mistakes in JSON where JSON is asked for."""
@@ -53,7 +59,10 @@ class ActingCommand(BaseCommand):
         del args
         self.as_json = as_json
         try:
-            code = self.act(command_actor(declared_actor), **options)
+            actor = command_actor(declared_actor)
+            if self.right is not None:
+                require(actor, self.right)
+            code = self.act(actor, **options)
         except FutureSkillsError as error:
             self.refuse(error)
         except (OSError, DatabaseError) as error:

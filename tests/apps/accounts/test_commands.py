@@ -49,6 +49,7 @@ def test_tables_that_are_not_made_yet_are_refused_with_the_command_that_makes_th
 
 
 def test_bytes_that_are_no_text_are_escaped_in_json(tmp_path: Path) -> None:
+    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
     answer = manage(tmp_path, "export_future_skills_dataset", "--json", "--output", b"\xff.csv")
     assert answer.returncode == 1
     assert "\\udcff.csv" in json.loads(answer.stdout)["error"]["message"]
