@@ -4,7 +4,10 @@ from django.db import models
 
 
 class AuditHead(models.Model):
-    """The one row that holds the end of the chain; locking it puts writers in a queue."""
+    """The one row that holds the end of the chain; locking it puts writers in a queue.
+
+    The database lets it move only forward, one event at a time (migration 0002).
+    """
 
     sequence = models.PositiveBigIntegerField()
     hash = models.CharField(max_length=64)
@@ -16,8 +19,9 @@ class AuditHead(models.Model):
 class AuditEvent(models.Model):
     """Who did what, when, to which object, in the transaction of the act itself.
 
-    ``hash`` = sha256 of the canonical JSON of every other field, ``previous_hash`` included, so an edit, a deletion,
-    an insertion or a reordering breaks the chain at the first row it touches (see ``services.verify_chain``).
+    ``hash`` = ``seal`` of every other field, ``previous_hash`` included, so an edit, a deletion,
+    an insertion or a reordering breaks the chain at the first row it touches (see ``services.verify_chain``). The
+    database itself refuses them too (migration 0002).
     """
 
     sequence = models.PositiveBigIntegerField(primary_key=True)
@@ -33,7 +37,12 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ["sequence"]
-        indexes = [models.Index(fields=["object_type", "object_id"])]
+        indexes = [
+            models.Index(fields=["actor", "sequence"]),
+            models.Index(fields=["action", "sequence"]),
+            models.Index(fields=["object_id", "sequence"]),
+            models.Index(fields=["at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.actor} {self.action} {self.object_type} {self.object_id}"
