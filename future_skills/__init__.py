@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from future_skills.artifact import LoadedVersion, load_version
     from future_skills.dataset import Dataset, build_dataset, read_dataset
     from future_skills.diagnosis import diagnose
-    from future_skills.evaluation import compare, evaluate
+    from future_skills.evaluation import check_metrics, compare, evaluate
+    from future_skills.prediction import Predictor
     from future_skills.training import Recipe, fit_and_measure, train
 
 __version__ = "0.1.0"
@@ -20,8 +21,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "LoadedVersion",
+    "Predictor",
     "Recipe",
     "build_dataset",
+    "check_metrics",
     "compare",
     "diagnose",
     "evaluate",
@@ -34,8 +37,10 @@ __all__ = [
 _HOMES = {
     "Dataset": "dataset",
     "LoadedVersion": "artifact",
+    "Predictor": "prediction",
     "Recipe": "training",
     "build_dataset": "dataset",
+    "check_metrics": "evaluation",
     "compare": "evaluation",
     "diagnose": "diagnosis",
     "evaluate": "evaluation",

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
+from future_skills import schema
 from future_skills.comparison import CONFIDENCE, DRAWS
-from future_skills.metrics import HIGH_RANK, Ranks, Scores
+from future_skills.metrics import CALIBRATION_BINS, HIGH_RANK, Ranks, Scores, calibration_bins, squared_losses
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -26,6 +27,8 @@ SEED: Final = 20_251
 EMERGENCE: Final = "emergence"
 LEVEL_METRICS: Final = ("accuracy", "f1_weighted", "f1_macro", "severe_error_rate")
 METRICS: Final = (*LEVEL_METRICS, EMERGENCE)
+PROBABILITY_METRICS: Final = ("brier", "calibration_error")
+PRECISIONS: Final = {level: f"precision_{level}" for level in schema.LEVELS}
 
 _LEVELS: Final = 3
 _CELLS: Final = _LEVELS * _LEVELS
@@ -37,25 +40,33 @@ class Replicates:
 
     Attributes:
         values: metric -> array of shape (models, draws). NaN where a draw holds no row, or (emergence) no row that
-            emerged, or where the model gives no probabilities.
+            emerged, (precision of a level) no row predicted at it, or where the model gives no probabilities.
     """
 
     values: Mapping[str, Floats]
 
-    def interval(self, metric: str, challenger: int, reference: int) -> tuple[float, float] | None:
+    def differences(self, metric: str, challenger: int, reference: int) -> Floats:
+        """Challenger minus reference in each draw that could be computed."""
+        values: Floats = self.values[metric][challenger] - self.values[metric][reference]
+        known: Floats = values[np.isfinite(values)]
+        return known
+
+    def interval(
+        self, metric: str, challenger: int, reference: int, *, confidence: float = CONFIDENCE
+    ) -> tuple[float, float] | None:
         """Percentile interval of challenger minus reference; None unless most of the draws could be computed."""
-        return _percentiles(self.values[metric][challenger] - self.values[metric][reference])
+        return _percentiles(self.values[metric][challenger] - self.values[metric][reference], confidence)
 
-    def own_interval(self, metric: str, model: int) -> tuple[float, float] | None:
+    def own_interval(self, metric: str, model: int, *, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
         """Percentile interval of one model's value; None unless most of the draws could be computed."""
-        return _percentiles(self.values[metric][model])
+        return _percentiles(self.values[metric][model], confidence)
 
 
-def _percentiles(values: Floats) -> tuple[float, float] | None:
+def _percentiles(values: Floats, confidence: float) -> tuple[float, float] | None:
     known = values[np.isfinite(values)]
     if 2 * len(known) <= len(values):
         return None
-    tail = 50 * (1 - CONFIDENCE)
+    tail = 50 * (1 - confidence)
     low, high = np.percentile(known, [tail, 100 - tail])
     return float(low), float(high)
 
@@ -69,6 +80,7 @@ def replicates(
     skills: Integers,
     draws: int = DRAWS,
     seed: int = SEED,
+    probability_metrics: bool = False,
 ) -> Replicates:
     """Metrics of every model in each draw, the same draws for all.
 
@@ -80,19 +92,23 @@ def replicates(
         skills: index of each row's skill, likewise.
         draws: how many.
         seed: of the draws.
+        probability_metrics: whether ``PROBABILITY_METRICS`` are computed too.
     """
     rng = np.random.default_rng(seed)
     cells = [truth * _LEVELS + scores.predicted for scores in models]
     rankings = [_Ranking.of(truth, scores, current) for scores in models]
+    calibrations = [_Calibration.of(truth, scores) if probability_metrics else None for scores in models]
     counts = np.empty((len(models), draws, _CELLS))
-    emergence = np.full((len(models), draws), np.nan)
+    drawn = {metric: np.full((len(models), draws), np.nan) for metric in (EMERGENCE, *PROBABILITY_METRICS)}
     for draw in range(draws):
         weights = times_drawn(rng, int(roles.max()) + 1)[roles] * times_drawn(rng, int(skills.max()) + 1)[skills]
-        for model, (cell, ranking) in enumerate(zip(cells, rankings, strict=True)):
+        for model, (cell, ranking, calibration) in enumerate(zip(cells, rankings, calibrations, strict=True)):
             counts[model, draw] = np.bincount(cell, weights, minlength=_CELLS)
             if ranking is not None:
-                emergence[model, draw] = ranking.average_precision(weights)
-    return Replicates({**level_metrics(counts), EMERGENCE: emergence})
+                drawn[EMERGENCE][model, draw] = ranking.average_precision(weights)
+            if calibration is not None:
+                drawn["brier"][model, draw], drawn["calibration_error"][model, draw] = calibration.of_draw(weights)
+    return Replicates({**level_metrics(counts), **drawn})
 
 
 def times_drawn(rng: np.random.Generator, size: int) -> Floats:
@@ -101,7 +117,7 @@ def times_drawn(rng: np.random.Generator, size: int) -> Floats:
 
 
 def level_metrics(counts: Floats) -> dict[str, Floats]:
-    """Accuracy, weighted F1, macro F1 and severe error rate of (weighted) confusion counts.
+    """Accuracy, weighted F1, macro F1, severe error rate and precision by level of (weighted) confusion counts.
 
     F1 of a level = 2 TP / (true + predicted), 0 where the level is neither true nor predicted, as
     ``metrics.measure``.
@@ -110,7 +126,7 @@ def level_metrics(counts: Floats) -> dict[str, Floats]:
         counts: shape (..., 9), true level x 3 + predicted level.
 
     Returns:
-        Arrays of shape (...); NaN where the counts are all zero.
+        Arrays of shape (...); NaN where the counts are all zero (precision: where the level is never predicted).
     """
     confusion = counts.reshape(*counts.shape[:-1], _LEVELS, _LEVELS)
     total = confusion.sum(axis=(-2, -1))
@@ -122,11 +138,55 @@ def level_metrics(counts: Floats) -> dict[str, Floats]:
         "f1_weighted": _ratio((f1 * support).sum(axis=-1), total, empty=np.nan),
         "f1_macro": np.where(total > 0, f1.mean(axis=-1), np.nan),
         "severe_error_rate": _ratio(confusion[..., 0, 2] + confusion[..., 2, 0], total, empty=np.nan),
+        **{
+            PRECISIONS[level]: _ratio(right[..., rank], predicted[..., rank], empty=np.nan)
+            for rank, level in enumerate(schema.LEVELS)
+        },
     }
 
 
 def _ratio(part: Floats, whole: Floats, *, empty: float) -> Floats:
     return np.divide(part, whole, out=np.full_like(whole, empty), where=whole > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calibration:
+    """One model's Brier loss of each row, and how far each row is from its bin's diagonal.
+
+    Attributes:
+        losses: see ``metrics.squared_losses``, shape (rows,).
+        bins: see ``metrics.calibration_bins``, shape (rows,).
+        gaps: confidence minus 1 where the level is right, minus 0 elsewhere, shape (rows,).
+    """
+
+    losses: Floats
+    bins: Integers
+    gaps: Floats
+
+    @classmethod
+    def of(cls, truth: Ranks, scores: Scores) -> "_Calibration | None":
+        """None where there are no probabilities."""
+        if scores.probabilities is None:
+            return None
+        confidence = scores.probabilities.max(axis=1)
+        return cls(
+            losses=squared_losses(truth, scores.probabilities),
+            bins=calibration_bins(confidence),
+            gaps=confidence - (truth == scores.predicted),
+        )
+
+    def of_draw(self, weights: Floats) -> tuple[float, float]:
+        """Weighted Brier score and expected calibration error; NaN where nothing weighs.
+
+        Args:
+            weights: of all rows, shape (rows,).
+        """
+        total = weights.sum()
+        if total == 0:
+            return float("nan"), float("nan")
+        gaps = np.bincount(self.bins, weights * self.gaps, minlength=CALIBRATION_BINS)
+        # a sum of products, not BLAS's dot: its threads cost more than they save on vectors of this size
+        return float((weights * self.losses).sum() / total), float(np.abs(gaps).sum() / total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -838,3 +838,37 @@ def _difference_row(row: Difference, scale: _Scale, y: float, margin: float | No
         _dot(scale(value), y, 5, dot, _difference_words(row, labels)),
         _text(WIDTH - 82, y + 4, _difference_value(row.metric, value, labels), "strong" if sure else ""),
     ]
+
+
+# --- One interval beside its figures --------------------------------------------------------------
+STRIP_WIDTH: Final = 180
+STRIP_HEIGHT: Final = 22
+
+
+def strip(
+    low: float, value: float, high: float, *, axis: tuple[float, float], required: float, zero: float | None = None
+) -> str:
+    """A value and its interval on a small axis, what is required as a dashed line; it says nothing that is not beside it.
+
+    Args:
+        low: lower end of the interval.
+        value: the estimate.
+        high: upper end.
+        axis: ends of the axis; what lies beyond is drawn at its end, without a stop.
+        required: where the line stands.
+        zero: where a thin line marks no difference, if anywhere.
+    """
+    scale, y = _Scale(*axis, 6, STRIP_WIDTH - 6), STRIP_HEIGHT / 2
+    held = [min(max(end, axis[0]), axis[1]) for end in (low, value, high)]
+    parts = [_line(scale(axis[0]), y, scale(axis[1]), y, "grid")]
+    if zero is not None:
+        parts.append(_line(scale(zero), 3, scale(zero), STRIP_HEIGHT - 3, "axis"))
+    parts.append(_line(scale(required), 0, scale(required), STRIP_HEIGHT, "baseline"))
+    parts.append(_line(scale(held[0]), y, scale(held[2]), y, "interval sure"))
+    stops = [end for end, kept in ((low, held[0]), (high, held[2])) if end == kept]
+    parts += [_line(scale(end), y - 4, scale(end), y + 4, "interval sure") for end in stops]
+    parts.append(f'<circle class="s0" cx="{_n(scale(held[1]))}" cy="{_n(y)}" r="4"/>')
+    size = f'viewBox="0 0 {STRIP_WIDTH} {STRIP_HEIGHT}" width="{STRIP_WIDTH}" height="{STRIP_HEIGHT}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart strip" aria-hidden="true" {size}>{"".join(parts)}</svg>'
+    )

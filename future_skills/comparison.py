@@ -63,7 +63,8 @@ class Comparison:
         reference: name of the reference (the older version, as a rule).
         challenger: name of the other.
         rows: test rows shared; 0 when there is none, and ``reason`` says why.
-        seen: name -> how many of the other's test rows it trained on; those rows are left out.
+        seen: name -> how many of the other's test rows it trained on; those rows are left out. None where nobody knows, for
+            it was trained elsewhere.
         reference_metrics: on the shared rows; None when there is none.
         challenger_metrics: on the shared rows.
         differences: one per metric; empty when there is no shared row.
@@ -76,7 +77,7 @@ class Comparison:
     reference: str
     challenger: str
     rows: int
-    seen: dict[str, int]
+    seen: dict[str, int | None]
     reference_metrics: Metrics | None
     challenger_metrics: Metrics | None
     differences: tuple[Difference, ...]

@@ -54,11 +54,11 @@ class ClassShift:
     """Step 1: the levels that the version learnt from, and those it met.
 
     Attributes:
-        training: labels of the dataset but for the test rows.
+        training: labels of the training rows; no row where the manifest does not tell them.
         test: labels of the test rows.
         current: levels now of the test rows, where known.
         predicted: what the version said of the test rows.
-        level: the level whose share moved most from training to test.
+        level: the level whose share moved most from training to test; None where training is not known.
         change: by how much, test minus training, -1 to 1.
         distance: total variation between training and test: half the sum of the absolute changes, 0 to 1.
     """
@@ -67,9 +67,9 @@ class ClassShift:
     test: Distribution
     current: Distribution
     predicted: Distribution
-    level: str
-    change: float
-    distance: float
+    level: str | None
+    change: float | None
+    distance: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,26 +246,19 @@ def diagnose(version: Known, others: Iterable[Known], *, parent: Manifest | None
 
 
 def class_shift(manifest: Manifest, test: pl.DataFrame) -> ClassShift:
-    """Levels then and now.
-
-    The rows file does not repeat the labels of the training rows: they are those of the dataset less the test rows. A
-    dataset may also hold rows of neither part, whose label came too late to train; they count as training here.
-    """
-    labels = _counts(test[schema.LABEL])
-    training = Distribution.of(
-        {level: count - labels.get(level, 0) for level, count in manifest.dataset.class_distribution.items()}
-    )
-    tested = Distribution.of(labels)
-    changes = {level: tested.shares[level] - training.shares[level] for level in schema.LEVELS}
-    level = max(changes, key=lambda name: abs(changes[name]))
+    """Levels then and now."""
+    training = Distribution.of(manifest.split.train_class_distribution)
+    tested = Distribution.of(_counts(test[schema.LABEL]))
+    changes = {level: tested.shares[level] - training.shares[level] for level in schema.LEVELS} if training.rows else {}
+    level = max(changes, key=lambda name: abs(changes[name]), default=None)
     return ClassShift(
         training=training,
         test=tested,
         current=Distribution.of(_counts(test[schema.CURRENT_LEVEL])),
         predicted=Distribution.of(_counts(test["predicted"])),
         level=level,
-        change=changes[level],
-        distance=sum(abs(change) for change in changes.values()) / 2,
+        change=None if level is None else changes[level],
+        distance=sum(abs(change) for change in changes.values()) / 2 if changes else None,
     )
 
 

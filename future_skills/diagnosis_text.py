@@ -30,6 +30,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
             "Plus grand écart : {level} passe de {before} à l’entraînement à {after} au test ({change}). Pour que les deux "
             "répartitions soient égales, il faudrait changer le niveau de {distance} des lignes."
         ),
+        "training_unknown": "Les niveaux que {version} a appris ne sont pas connus : son manifeste ne les donne pas.",
         "small_shift": "La répartition a peu bougé : ce n’est sans doute pas la cause.",
         "large_shift": "La répartition a nettement bougé : réentraînez avec les relevés récents.",
         "importances": "2. Ce sur quoi le modèle s’appuie, depuis {parent}",
@@ -79,6 +80,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
             "Largest shift: {level} goes from {before} in training to {after} in the test ({change}). For the two "
             "distributions to be equal, {distance} of the rows would have to change level."
         ),
+        "training_unknown": "The levels that {version} learnt from are not known: its manifest does not give them.",
         "small_shift": "The distribution moved little: it is probably not the cause.",
         "large_shift": "The distribution clearly moved: train again with recent snapshots.",
         "importances": "2. What the model relies on, since {parent}",
@@ -147,6 +149,8 @@ def _classes(classes: "ClassShift", version: str, language: Language) -> list[st
     }
     width = max(len(name) for name in named)
     lines = [f"  {name:<{width}}  {_shares(one, language)}" for name, one in named.items() if one.rows]
+    if classes.level is None or classes.change is None or classes.distance is None:
+        return [*lines, words["training_unknown"].format(version=version)]
     lines.append(
         words["shift"].format(
             level=LEVELS[language][classes.level],

@@ -6,17 +6,42 @@
     │   ├── DataFileError            … a file that cannot be read at all
     │   ├── MissingColumnsError      … a column that must be there
     │   ├── InvalidValuesError       … cells that cannot be understood, each with its place
+    │   ├── PolicyError              … a gate policy that is none
+    │   ├── DefinitionsError         … definitions of the levels that are none
+    │   ├── InvalidRowsError         … values sent for a prediction that cannot be accepted, each with its place
     │   └── NotEnoughDataError       … too little of it, or too short a history
     ├── ArtifactError                the files of a version
     │   ├── ArtifactExistsError      … a version is written once
     │   ├── ArtifactMissingError     … a file of the pair is absent
     │   ├── ArtifactHashMismatchError … a file is not the one that was written
+    │   ├── SignatureMissingError    … nobody vouches for the files
+    │   ├── SignatureInvalidError    … a signature that no key of this installation made
+    │   ├── ArtifactTypeRefusedError … a pickle that names types which are not allowed
+    │   ├── ForeignModelError        … a pickle from elsewhere that nobody answers for, or that cannot become a version
     │   ├── ArtifactUnreadableError  … a right file that this installation cannot open
+    │   ├── SmokeFailedError         … a model that no longer gives its stored answers
     │   └── ManifestError            … a manifest that does not follow its schema
     ├── MissingFeaturesError         rows that lack a feature the model needs
+    │   └── UnknownPairError         … and no snapshot to take it from
     ├── VersionExistsError           a version name, once used, is never used again
     ├── VersionNotFoundError         no such version
+    ├── AccessError                  the person who acts may not
+    │   ├── NotAuthenticatedError    … nobody is known to act
+    │   └── PermissionDeniedError    … no role of theirs has the right
+    │       └── ProofRequiredError   … the act needs their own login or their own token
+    ├── PromotionError               a version cannot go where it was sent
+    │   ├── NotAllowedError          … not from the stage it is in
+    │   ├── OwnWorkError             … one person would judge their own work, or speak for two teams
+    │   ├── NotPromotableError       … its criteria are not met
+    │   └── DeployedMeanwhileError   … somebody else switched first
+    ├── SampleError                  a validation sample cannot be labelled
+    │   ├── SampleNotFoundError      … none was drawn for the version
+    │   └── SampleClosedError        … it is complete, or another took its place
+    ├── NotAnsweringError            nothing can answer predictions now
+    │   ├── NothingLiveError         … no version was ever deployed
+    │   └── ModelSuspendedError      … predictions are suspended
     ├── NotReproducibleError         what is needed to train again was not kept
+    ├── SigningKeyError              the private key that signs versions cannot be used
     ├── StorageError                 the disk or the database could not do it
     └── AuditChainError              the audit log was changed
 
@@ -136,6 +161,52 @@ class InvalidValuesError(DataError):
         return "\n".join([super().explain(translate), *lines])
 
 
+class InvalidRowsError(DataError):
+    """Values sent for a prediction cannot be accepted. ``defects`` holds the first ones (``line``: place of the row, from 0).
+
+    Details: ``count``, ``rows`` (``row``, ``column``, ``value``, ``reason``).
+    """
+
+    code = "rows_invalid"
+    template = translatable("{count} value(s) cannot be accepted; nothing was predicted.")
+    shown = 20
+
+    def __init__(self, *, count: int, defects: Sequence[Defect]) -> None:
+        self.defects = tuple(defects)
+        super().__init__(
+            count=count,
+            rows=[
+                {"row": d.line, "column": d.column, "value": d.value, "reason": d.explain()}
+                for d in self.defects[: self.shown]
+            ],
+        )
+
+    def explain(self, translate: Any = str) -> str:
+        """The message, then one line per defect with its place."""
+        place = translate(translatable("  row {row}, {column} = {value}: {reason}"))
+        lines = [
+            place.format(row=d.line, column=d.column or "—", value=d.value, reason=d.explain(translate))
+            for d in self.defects[: self.shown]
+        ]
+        return "\n".join([super().explain(translate), *lines])
+
+
+class PolicyError(DataError):
+    """A file that is no gate policy. Details: ``path``, ``problem``."""
+
+    code = "policy_invalid"
+    template = translatable("{path} is not a gate policy: {problem}.")
+    hint = translatable("Begin with a copy of future_skills/gate_policy.yaml.")
+
+
+class DefinitionsError(DataError):
+    """A file that does not define the need levels. Details: ``path``, ``problem``."""
+
+    code = "definitions_invalid"
+    template = translatable("{path} does not define the need levels: {problem}.")
+    hint = translatable("Begin with a copy of future_skills/level_definitions.yaml.")
+
+
 class NotEnoughDataError(DataError):
     """There is too little data, or too short a history, for what was asked."""
 
@@ -171,12 +242,65 @@ class ArtifactHashMismatchError(ArtifactError):
     hint = translatable("It was not opened. Restore the original file.")
 
 
+class SignatureMissingError(ArtifactError):
+    """Nobody vouches for the files. Details: ``path`` (of the ``.sig``), ``version``."""
+
+    code = "signature_missing"
+    template = translatable("{version} has no signature ({path}).")
+    hint = translatable(
+        "It was not opened. An administrator can sign what is kept: manage.py registry keys --sign {version}."
+    )
+
+
+class SignatureInvalidError(ArtifactError):
+    """The signature does not vouch for the files. Details: ``path``."""
+
+    code = "signature_invalid"
+    template = translatable("{path} does not vouch for these files.")
+    hint = translatable("Nothing was opened. Restore the original file, or ask where it comes from.")
+
+
+class ArtifactTypeRefusedError(ArtifactError):
+    """A pickle names types that are not allowed here. Details: ``path``, ``types`` (comma-separated)."""
+
+    code = "artifact_type_refused"
+    template = translatable("{path} was not opened: it names types that are not allowed here: {types}.")
+    hint = translatable(
+        "If you know who made it and what these types do, an administrator can add them to FUTURE_SKILLS_ALLOWED_TYPES."
+    )
+
+
+class ForeignModelError(ArtifactError):
+    """A pickle from elsewhere that nobody answers for, or that cannot become a version. Details: ``path``, ``types``."""
+
+    code = "foreign_model"
+    template = translatable(
+        "{path} comes from elsewhere: no manifest says what it is, nor who made it. It names types that are all allowed "
+        "here: {types}."
+    )
+    hint = translatable(
+        "An administrator who knows where it comes from can import it: manage.py registry import {path} --version NAME "
+        "--dataset FILE --reason TEXT."
+    )
+
+
 class ArtifactUnreadableError(ArtifactError):
     """The file is the one that was written, and the libraries here cannot open it."""
 
     code = "artifact_unreadable"
     template = translatable("{path}: version {version} cannot be opened by this installation ({problem}).")
     hint = translatable("It was made with {libraries}: install these, or train it again from its dataset.")
+
+
+class SmokeFailedError(ArtifactError):
+    """A model does not give its stored answers. Details: ``version``, ``row``, ``difference``, ``said``, ``stored``."""
+
+    code = "smoke_failed"
+    template = translatable(
+        "{version} does not answer as it did when it was trained: row {row} of its test cases is {said}, was {stored} "
+        "(largest difference of a probability: {difference:.3g})."
+    )
+    hint = translatable("It is not used. “manage.py registry reproduce {version}” says which libraries have changed.")
 
 
 class ManifestError(ArtifactError):
@@ -191,6 +315,17 @@ class MissingFeaturesError(FutureSkillsError):
 
     code = "features_missing"
     template = translatable("The rows lack features the model needs: {columns}.")
+
+
+class UnknownPairError(MissingFeaturesError):
+    """A row that must be completed, and no snapshot to complete it from.
+
+    Details: ``row`` (place, from 0), ``role``, ``skill``, ``columns`` (comma-separated), ``near`` (names like it).
+    """
+
+    code = "pair_unknown"
+    template = translatable("“{role}” × “{skill}” has no snapshot from which these values could be taken: {columns}.")
+    hint = translatable("Give them, or import a snapshot of the pair.")
 
 
 class VersionExistsError(FutureSkillsError):
@@ -214,6 +349,16 @@ class NotReproducibleError(FutureSkillsError):
     code = "not_reproducible"
 
 
+class SigningKeyError(FutureSkillsError):
+    """The private key that signs versions cannot be used. Details: ``key``, ``path``, ``problem`` (where it cannot be read)."""
+
+    code = "signing_key_unavailable"
+    template = translatable("The private key {key} cannot be read: {path}: {problem}.")
+    hint = translatable(
+        "Put the key's file back, or let an administrator make a new key: manage.py registry keys --rotate."
+    )
+
+
 class StorageError(FutureSkillsError):
     """The disk or the database could not do what was asked (full, read-only, locked, unreachable). Details: ``problem``."""
 
@@ -232,7 +377,134 @@ class StorageError(FutureSkillsError):
 
 
 class AuditChainError(FutureSkillsError):
-    """The audit log was changed. Details: ``sequence`` (the first bad row), ``problem``."""
+    """The audit log was changed. Details: ``sequence`` (the first bad row), ``problem`` (words, translated with the message)."""
 
     code = "audit_chain_broken"
     template = translatable("The audit log is broken at event {sequence}: {problem}.")
+
+    def explain(self, translate: Any = str) -> str:
+        """The whole message, its words in the same language."""
+        return str(translate(self.template)).format(**self.details | {"problem": translate(self.details["problem"])})
+
+
+class AccessError(FutureSkillsError):
+    """The person who acts may not. ``right_words``, ``role_words`` and ``problem`` are words, translated as the template is."""
+
+    code = "access_refused"
+
+    def explain(self, translate: Any = str) -> str:
+        """The whole message, its words in the same language."""
+        words: dict[str, str] = {
+            name: translate(self.details[name]) for name in ("right_words", "problem") if name in self.details
+        }
+        words["role_words"] = ", ".join(translate(role) for role in self.details.get("role_words", ()))
+        parts = [translate(part).format(**self.details | words) for part in (self.template, self.hint) if part]
+        return " ".join(parts)
+
+
+class NotAuthenticatedError(AccessError):
+    """Nobody is known to act. Details: ``problem`` (with a token: what is wrong with it)."""
+
+    code = "not_authenticated"
+    template = translatable("Nobody is logged in.")
+    hint = translatable("Log in, or give a token.")
+
+
+class PermissionDeniedError(AccessError):
+    """No role of the person has the right.
+
+    Details: ``name``, ``right``, ``right_words``, ``roles`` (that have it), ``role_words``.
+    """
+
+    code = "permission_denied"
+    template = translatable("{name} may not do this: it needs the right “{right_words}”.")
+    hint = translatable("Roles that have it: {role_words}. An administrator gives roles.")
+
+
+class ProofRequiredError(PermissionDeniedError):
+    """The act needs the person's own login or own token. Details: ``name``, ``right``, ``right_words``."""
+
+    code = "proof_required"
+    template = translatable(
+        "“{right_words}” is done in one's own name: log in on the pages, or set FUTURE_SKILLS_TOKEN to a token of your own."
+    )
+    hint = translatable("--as, FUTURE_SKILLS_ACTOR and the user of the operating system are not proof of who acts.")
+
+
+class PromotionError(FutureSkillsError):
+    """A version cannot go where it was sent."""
+
+    code = "promotion_refused"
+
+
+class NotAllowedError(PromotionError):
+    """The stage of the version does not allow it. Details: ``version``, ``act``, ``stage``."""
+
+    code = "not_allowed"
+
+
+class OwnWorkError(PromotionError):
+    """Nobody judges their own work, and nobody speaks for two teams. Details: ``version``, ``name``."""
+
+    code = "own_work"
+    template = translatable("{name} is the author of {version}, and nobody judges their own work.")
+    hint = translatable("Ask somebody else who has the right.")
+
+
+class NotPromotableError(PromotionError):
+    """The criteria are not met. Details: ``version``, ``verdict``, ``checks`` (names of those that fail)."""
+
+    code = "not_promotable"
+    template = translatable("{version} cannot go into production: {missing}.")
+    hint = translatable("“manage.py registry gate {version}” shows every criterion.")
+
+
+class DeployedMeanwhileError(PromotionError):
+    """Somebody else switched first. Details: ``version`` (now live), ``name``, ``at``."""
+
+    code = "deployed_meanwhile"
+    template = translatable("Nothing was done: {name} put {version} into production at {at}, a moment before.")
+    hint = translatable("Look at it, and decide again.")
+
+
+class SampleError(FutureSkillsError):
+    """A validation sample cannot be labelled."""
+
+    code = "sample_refused"
+
+
+class SampleNotFoundError(SampleError):
+    """No sample was drawn for the version. Details: ``version``."""
+
+    code = "sample_not_found"
+    template = translatable("No validation sample was drawn for {version}.")
+    hint = translatable("A data scientist draws one: manage.py registry sample {version} --size 60 --seed 1.")
+
+
+class SampleClosedError(SampleError):
+    """The labels of a sample cannot change any more. Details: ``version``, ``sample``."""
+
+    code = "sample_closed"
+    template = translatable("The validation sample of {version} is complete: its labels do not change any more.")
+    hint = translatable("Its result is shown by manage.py registry sample {version}, and on its page.")
+
+
+class NotAnsweringError(FutureSkillsError):
+    """Nothing can answer predictions now."""
+
+    code = "not_answering"
+
+
+class NothingLiveError(NotAnsweringError):
+    """No version is in production."""
+
+    code = "nothing_live"
+    template = translatable("No version is in production.")
+    hint = translatable("Deploy one: manage.py registry deploy VERSION.")
+
+
+class ModelSuspendedError(NotAnsweringError):
+    """Predictions are suspended. Details: ``reason``, ``name``, ``since``."""
+
+    code = "model_suspended"
+    template = translatable("Predictions have been suspended by {name} since {since}: {reason}")

@@ -14,14 +14,27 @@ from future_skills.artifact import LoadedVersion, load_version
 from future_skills.bootstrap import METRICS, SEED, Replicates, mcnemar_mid_p, replicates
 from future_skills.comparison import CONFIDENCE, DRAWS, Comparison, Difference, dumped_metrics
 from future_skills.dataset import Dataset, class_distribution, read_dataset, row_hashes
-from future_skills.errors import MissingFeaturesError, NotEnoughDataError, UsageError, translatable
+from future_skills.errors import ManifestError, MissingFeaturesError, NotEnoughDataError, UsageError, translatable
 from future_skills.formatting import Language
 from future_skills.manifest import Baselines, Manifest, Metrics
-from future_skills.metrics import HIGH_RANK, Ranks, Scores, calibration_table, measure, model_scores, ranks
-from future_skills.training import Progress, history_frame, measure_baselines
+from future_skills.metrics import (
+    HIGH_RANK,
+    Ranks,
+    Scores,
+    calibration_table,
+    measure,
+    measure_persistence,
+    model_scores,
+    ranks,
+)
+from future_skills.split import RowSplit
+from future_skills.training import Progress, history_frame, measure_baselines, rows_frame
 
 PERSISTENCE = "persistence"
 """Name of the baseline "same as today" in a comparison."""
+
+METRICS_TOLERANCE = 1e-9
+"""How far a metric of a manifest may be from the one that its rows give."""
 
 CURVE_PLACES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1_000, 1_500, 2_000)
 """How many of the rows ranked highest the emergence curve looks at."""
@@ -64,7 +77,9 @@ class TestRows:
             skills=np.unique(self.skills[kept], return_inverse=True)[1],
         )
 
-    def replicates(self, models: Sequence[Scores], *, draws: int, seed: int) -> Replicates:
+    def replicates(
+        self, models: Sequence[Scores], *, draws: int, seed: int, probability_metrics: bool = False
+    ) -> Replicates:
         """Metrics of ``models`` in each draw of the two-way bootstrap (see ``bootstrap``)."""
         return replicates(
             truth=self.truth,
@@ -74,12 +89,66 @@ class TestRows:
             skills=self.skills,
             draws=draws,
             seed=seed,
+            probability_metrics=probability_metrics,
         )
 
 
 def _index(names: pl.Series) -> Ranks:
     """Each name as a number from 0, in order of the names: the draws do not depend on the order of the rows."""
     return (names.rank("dense") - 1).cast(pl.Int64).to_numpy()
+
+
+# --- One version ------------------------------------------------------------------------------------------------------
+
+
+def check_metrics(manifest: Manifest, rows: pl.DataFrame, *, path: str) -> None:
+    """Refuse a manifest whose figures are not those of its own rows file; no model is opened.
+
+    Args:
+        manifest: what the version says of itself.
+        rows: its rows file (``training.rows_frame``), checked.
+        path: of the manifest, for the message.
+
+    Raises:
+        ManifestError: names the first figure that differs.
+    """
+    test = rows.filter(pl.col("part") == "test")
+    if test.is_empty():
+        raise ManifestError(path=path, problem="its rows file holds no test row")
+    truth, scores, current = ranks(test[schema.LABEL]), rows_scores(test), ranks(test[schema.CURRENT_LEVEL])
+    persistence = measure_persistence(truth, scores, current)
+    said = {
+        "metrics": manifest.metrics.model_dump(),
+        "baselines": {PERSISTENCE: manifest.baselines.persistence and manifest.baselines.persistence.model_dump()},
+        "split": {"train_rows": manifest.split.train_rows, "test_rows": manifest.split.test_rows},
+    }
+    found = {
+        "metrics": measure(truth, scores, current).model_dump(),
+        "baselines": {PERSISTENCE: persistence and persistence.model_dump()},
+        "split": {"train_rows": len(rows) - len(test), "test_rows": len(test)},
+    }
+    difference = _first_difference(said, found)
+    if difference is not None:
+        name, of_manifest, of_rows = difference
+        raise ManifestError(
+            translatable("{path} does not tell the truth: {name} is {said} there, and its own test rows give {found}."),
+            hint=translatable("Nothing was registered. Restore the original file, or train again under another name."),
+            path=path,
+            name=name,
+            said=of_manifest,
+            found=of_rows,
+        )
+
+
+def _first_difference(said: Any, found: Any, name: str = "") -> tuple[str, Any, Any] | None:
+    """Dotted name and both values of the first figure that differs; the words of ``reasons`` are no figures."""
+    if isinstance(said, dict) and isinstance(found, dict):
+        inner = [(f"{name}.{key}".lstrip("."), key) for key in {**said, **found} if key != "reasons"]
+        differences = (_first_difference(said.get(key), found.get(key), dotted) for dotted, key in inner)
+        return next((one for one in differences if one is not None), None)
+    if isinstance(said, float) and isinstance(found, float) and abs(said - found) <= METRICS_TOLERANCE:
+        return None
+    return None if said == found else (name, said, found)
 
 
 # --- Two versions -----------------------------------------------------------------------------------------------------
@@ -102,7 +171,7 @@ def compare(
     (old_name, old), (new_name, new) = reference, challenger
     old_test, new_test = _part(old, "test"), _part(new, "test")
     old_train, new_train = _part(old, "train"), _part(new, "train")
-    seen = {
+    seen: dict[str, int | None] = {
         old_name: len(new_test.join(old_train, on="row_hash", how="semi")),
         new_name: len(old_test.join(new_train, on="row_hash", how="semi")),
     }
@@ -127,7 +196,7 @@ def compare(
             reason=_no_shared_row(any(seen.values())),
         )
     rows = TestRows.of(shared)
-    scores = (_scores(theirs), _scores(shared))
+    scores = (rows_scores(theirs), rows_scores(shared))
     drawn = rows.replicates(scores, draws=draws, seed=seed)
     return compared((old_name, new_name), rows, scores, drawn, (0, 1), seen=seen)
 
@@ -143,7 +212,7 @@ def _part(rows: pl.DataFrame, part: str) -> pl.DataFrame:
     return rows.filter(pl.col("part") == part).unique("row_hash", keep="first")
 
 
-def _scores(rows: pl.DataFrame) -> Scores:
+def rows_scores(rows: pl.DataFrame) -> Scores:
     """What a rows file says of test rows."""
     names = [level.lower() for level in schema.LEVELS]
     known = all(name in rows.columns for name in names)
@@ -157,7 +226,7 @@ def compared(
     drawn: Replicates,
     places: tuple[int, int],
     *,
-    seen: dict[str, int],
+    seen: dict[str, int | None],
 ) -> Comparison:
     """The comparison of two models on the same rows.
 
@@ -209,7 +278,8 @@ class VersionResult:
 
     Attributes:
         manifest: what it says of itself; importances are measured on its own test rows.
-        seen: how many of the rows it trained on; above 0 it is not ranked, and nothing is compared with it.
+        seen: how many of the rows it trained on; None where that is not known, for it was trained elsewhere. It is ranked,
+            and compared with others, only where it is 0.
         rank: 1 for the best macro F1; None where it is not ranked.
         metrics: on all the rows; None where it could not be scored.
         known_metrics: on the rows whose level now is known, where these are not all of them.
@@ -223,7 +293,7 @@ class VersionResult:
     """
 
     manifest: Manifest
-    seen: int
+    seen: int | None
     rank: int | None
     metrics: Metrics | None
     known_metrics: Metrics | None
@@ -343,7 +413,8 @@ def evaluate(
     """Score versions and baselines on the same rows, and rank the versions by macro F1.
 
     The rows are those of the latest labelled period (or ``test_period``); where rows have no period, all those that no
-    version trained on. A version that trained on any of them is scored and not ranked.
+    version trained on. A version that trained on any of them, or that may have (it was trained elsewhere), is scored and
+    not ranked.
 
     Args:
         versions: loaded versions, or paths of their ``.pkl``; oldest first.
@@ -418,7 +489,7 @@ class _ChosenRows:
     training: npt.NDArray[np.bool_]
     period: str | None
     left_out: int
-    seen: dict[str, int]
+    seen: dict[str, int | None]
     rows: TestRows
 
 
@@ -455,7 +526,12 @@ def _choose_rows(dataset: Dataset, loaded: Sequence[LoadedVersion], test_period:
             name=dataset.name,
             versions=", ".join(trained_on),
         )
-    seen = {name: int((mask & test).sum()) for name, mask in trained_on.items()}
+    seen = {
+        one.manifest.version: int((trained_on[one.manifest.version] & test).sum())
+        if one.manifest.split.train_rows_known
+        else None
+        for one in loaded
+    }
     return _ChosenRows(test, training, period, left_out, seen, TestRows.of(frame.filter(test)))
 
 
@@ -464,7 +540,7 @@ class _Entry:
     """A version and what it says of the rows."""
 
     manifest: Manifest
-    seen: int
+    seen: int | None
     scores: Scores | None
     metrics: Metrics | None
     refusal: MissingFeaturesError | None
@@ -494,6 +570,31 @@ def _score_all(dataset: Dataset, loaded: Sequence[LoadedVersion], chosen: _Chose
             metrics = measure(chosen.rows.truth, scores, chosen.rows.current)
         entries.append(_Entry(manifest, chosen.seen[manifest.version], scores, metrics, refusal))
     return entries
+
+
+def answers_on(version: LoadedVersion, dataset: Dataset, wanted: pl.Series) -> pl.DataFrame:
+    """What a version says of some rows of a dataset, in the shape of the test part of a rows file.
+
+    Args:
+        version: the version, opened.
+        dataset: where the rows are.
+        wanted: their hashes (UInt64), any order.
+
+    Returns:
+        One row per row found, in the order of the dataset: ``training.rows_frame``'s test rows.
+
+    Raises:
+        MissingFeaturesError: the dataset lacks a feature that the model reads.
+    """
+    found = pl.Series("row_hash", row_hashes(dataset.frame)).is_in(wanted.implode()).to_numpy()
+    frame = dataset.frame
+    if dataset.has_periods and _missing(version.manifest, frame):
+        frame = history_frame(dataset)
+    if missing := _missing(version.manifest, frame):
+        raise MissingFeaturesError(columns=", ".join(missing))
+    none = np.zeros(len(frame), dtype=np.bool_)
+    split = RowSplit(kind=version.manifest.split.kind, train=none, test=found, test_period=None, note="")
+    return rows_frame(dataset.frame, split, model_scores(version.model, frame.filter(found)))
 
 
 def _missing(manifest: Manifest, frame: pl.DataFrame) -> list[str]:
@@ -537,7 +638,7 @@ class _Pairs:
         if mask.all():
             drawn_known: Replicates | None = rows.replicates([*scores.values(), persistence], draws=draws, seed=seed)
         elif mask.any():
-            on_known = [_subset(one, mask) for one in scores.values()]
+            on_known = [one.where(mask) for one in scores.values()]
             drawn_known = known.replicates([*on_known, persistence], draws=draws, seed=seed)
         else:
             drawn_known = None
@@ -570,15 +671,11 @@ class _Pairs:
         return compared(
             (PERSISTENCE, challenger),
             self.known,
-            (Scores(self.known.current, None), _subset(self.scores[challenger], self.mask)),
+            (Scores(self.known.current, None), self.scores[challenger].where(self.mask)),
             self.drawn_known,
             (len(self.scores), self.place(challenger)),
             seen={PERSISTENCE: 0, challenger: 0},
         )
-
-
-def _subset(scores: Scores, kept: npt.NDArray[np.bool_]) -> Scores:
-    return Scores(scores.predicted[kept], None if scores.probabilities is None else scores.probabilities[kept])
 
 
 def _result(
@@ -589,7 +686,7 @@ def _result(
     best = order[0].manifest.version if order else name
     known_metrics = None
     if entry.scores is not None and pairs.mask.any() and not pairs.mask.all():
-        known_metrics = measure(pairs.known.truth, _subset(entry.scores, pairs.mask), pairs.known.current)
+        known_metrics = measure(pairs.known.truth, entry.scores.where(pairs.mask), pairs.known.current)
     return VersionResult(
         manifest=entry.manifest,
         seen=entry.seen,

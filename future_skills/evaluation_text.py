@@ -38,6 +38,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
             "Meilleur F1 macro : **{best}** ({value}). « Comme aujourd’hui » : {persistence}. Objectifs écrits atteints : "
             "{targets}."
         ),
+        "on_known": "{value} sur les {rows} lignes où le niveau actuel est connu, sur lesquelles {best} fait {ours}",
         "no_best": "Aucune version ne peut être classée.",
         "close": "À 90 %, on ne peut pas la distinguer de : {names}.",
         "ranking": "Classement",
@@ -60,10 +61,12 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "calibration": "Erreur de calibration",
         "known_f1": "F1 macro, niveau actuel connu",
         "seen": "a vu {count} lignes",
+        "elsewhere": "entraînée ailleurs",
         "refused": "non évaluée",
         "missing": "{name} n’est pas évaluée : il manque au jeu de données {columns}{why}.",
         "no_history": " (sans périodes, l’historique ne peut pas être reconstitué)",
         "seen_note": "{name} a vu {count} de ces lignes à l’entraînement : ses mesures sont trop belles, elle n’est pas classée.",
+        "elsewhere_note": "{name} a été entraînée ailleurs : nul ne sait si elle a vu ces lignes, elle n’est pas classée.",
         "per_class": "Par niveau",
         "level": "Niveau",
         "precision": "Précision",
@@ -98,6 +101,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         ),
         "unknown": "The level now is known for no row: “same as today” cannot answer.",
         "best": "Best macro F1: **{best}** ({value}). “Same as today”: {persistence}. Written targets met: {targets}.",
+        "on_known": "{value} on the {rows} rows whose level now is known, on which {best} has {ours}",
         "no_best": "No version can be ranked.",
         "close": "At 90%, it cannot be told apart from: {names}.",
         "ranking": "Ranking",
@@ -118,10 +122,12 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "calibration": "Calibration error",
         "known_f1": "Macro F1, level now known",
         "seen": "saw {count} rows",
+        "elsewhere": "trained elsewhere",
         "refused": "not evaluated",
         "missing": "{name} is not evaluated: the dataset lacks {columns}{why}.",
         "no_history": " (without periods, history cannot be derived)",
         "seen_note": "{name} saw {count} of these rows in training: its metrics are too good, and it is not ranked.",
+        "elsewhere_note": "{name} was trained elsewhere: nobody knows whether it saw these rows, and it is not ranked.",
         "per_class": "By level",
         "level": "Level",
         "precision": "Precision",
@@ -241,7 +247,7 @@ def _first(report: "EvaluationReport", language: Language) -> str:
     line = words["best"].format(
         best=best.name,
         value=decimal(metrics.f1_macro, language),
-        persistence=decimal(persistence.f1_macro if persistence else None, language),
+        persistence=_beaten(best, persistence, language),
         targets=words["targets_met"].format(met=sum(one.met for one in reached), all=len(reached)),
     )
     close = [
@@ -254,6 +260,19 @@ def _first(report: "EvaluationReport", language: Language) -> str:
     return f"{line} {words['close'].format(names=', '.join(close))}" if close else line
 
 
+def _beaten(best: "VersionResult", persistence: Metrics | None, language: Language) -> str:
+    """The score of "same as today"; on how many rows, and the best version's there, where these are not all."""
+    value = decimal(persistence.f1_macro if persistence else None, language)
+    if persistence is None or best.known_metrics is None:
+        return value
+    return _WORDS[language]["on_known"].format(
+        value=value,
+        rows=integer(persistence.rows, language),
+        best=best.name,
+        ours=decimal(best.known_metrics.f1_macro, language),
+    )
+
+
 def _not_ranked(report: "EvaluationReport", language: Language) -> list[str]:
     words = _WORDS[language]
     lines = []
@@ -261,6 +280,8 @@ def _not_ranked(report: "EvaluationReport", language: Language) -> list[str]:
         if one.refusal is not None:
             why = "" if report.period else words["no_history"]
             lines.append(words["missing"].format(name=one.name, columns=one.refusal.details["columns"], why=why))
+        elif one.seen is None:
+            lines.append(words["elsewhere_note"].format(name=one.name))
         elif one.seen:
             lines.append(words["seen_note"].format(name=one.name, count=integer(one.seen, language)))
     return lines
@@ -310,7 +331,7 @@ def _rank_cell(one: "VersionResult", language: Language) -> str:
         return str(one.rank)
     if one.refusal is not None:
         return words["refused"]
-    return words["seen"].format(count=integer(one.seen, language))
+    return words["elsewhere"] if one.seen is None else words["seen"].format(count=integer(one.seen, language))
 
 
 def _metric_cells(

@@ -122,15 +122,22 @@ class Features(Part):
 
 
 class Split(Part):
-    """How rows were divided. ``test_period`` and ``train_periods`` are null and empty where the split is not by time."""
+    """How rows were divided. ``test_period`` and ``train_periods`` are null and empty where the split is not by time.
+
+    ``train_rows_known`` is false for a model that was imported: ``train_rows`` is then 0, and whether it trained on its test
+    rows cannot be checked. ``train_class_distribution``: level -> training rows; empty where they are not known, or in a
+    version trained before it was kept.
+    """
 
     kind: SplitKind
     train_periods: tuple[str, ...]
     test_period: str | None
-    train_rows: Annotated[int, Field(ge=1)]
+    train_rows: Annotated[int, Field(ge=0)]
     test_rows: Annotated[int, Field(ge=1)]
     random_state: int
     note: str = ""
+    train_rows_known: bool = True
+    train_class_distribution: dict[str, int] = {}
 
 
 class Importance(Part):
@@ -219,7 +226,7 @@ def manifest_text(manifest: Manifest) -> str:
     return _indented(manifest.model_dump(mode="json")) + "\n"
 
 
-def parse_manifest(text: str, *, path: str) -> Manifest:
+def parse_manifest(text: str | bytes, *, path: str) -> Manifest:
     """Read a manifest.
 
     Args:

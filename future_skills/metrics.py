@@ -13,7 +13,7 @@ import polars as pl
 from sklearn import metrics as sk
 
 from future_skills import schema
-from future_skills.manifest import ClassMetrics, Emergence, Metrics
+from future_skills.manifest import BaselineMetrics, ClassMetrics, Emergence, Metrics
 
 Ranks = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
@@ -35,6 +35,10 @@ class Scores:
 
     predicted: Ranks
     probabilities: Probabilities | None
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> "Scores":
+        """Those of some of the rows; ``kept`` is a mask, shape (rows,)."""
+        return Scores(self.predicted[kept], None if self.probabilities is None else self.probabilities[kept])
 
 
 def ranks(levels: pl.Series) -> Ranks:
@@ -118,19 +122,52 @@ def measure(truth: Ranks, scores: Scores, current: Ranks) -> Metrics:
     )
 
 
-def quadratic_kappa(truth: Ranks, predicted: Ranks) -> float | None:
-    """Cohen's kappa with quadratic weights, -1 to 1; None where only one level is there (0 / 0)."""
+def measure_persistence(truth: Ranks, scores: Scores, current: Ranks) -> BaselineMetrics | None:
+    """What "same as today" is worth on the rows whose level now is known, and the model on those rows where they are not all.
+
+    Args:
+        truth: what happened, shape (rows,).
+        scores: what the model predicted.
+        current: the level now, shape (rows,), -1 where unknown.
+
+    Returns:
+        None where the level now is known for no row.
+    """
+    known = current >= 0
+    if not known.any():
+        return None
+    metrics = measure(truth[known], Scores(current[known], None), current[known])
+    same_rows = None if known.all() else measure(truth[known], scores.where(known), current[known])
+    return BaselineMetrics(**metrics.model_dump(), model_on_same_rows=same_rows)
+
+
+def quadratic_kappa(truth: Ranks, predicted: Ranks, weights: npt.NDArray[np.float64] | None = None) -> float | None:
+    """Cohen's kappa with quadratic weights, -1 to 1; None where only one level is there (0 / 0).
+
+    Args:
+        truth: ranks, shape (rows,).
+        predicted: ranks, shape (rows,).
+        weights: how much each row counts, above 0, shape (rows,); None: all the same.
+    """
     if len(np.unique(np.concatenate([truth, predicted]))) < 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return float(sk.cohen_kappa_score(truth, predicted, labels=[0, 1, 2], weights="quadratic"))
+        return float(
+            sk.cohen_kappa_score(truth, predicted, labels=[0, 1, 2], weights="quadratic", sample_weight=weights)
+        )
 
 
 def brier(truth: Ranks, probabilities: Probabilities) -> float:
     """Mean over rows of the sum over the three classes of (probability - truth)², 0 to 2 (Brier 1950)."""
+    return float(np.mean(squared_losses(truth, probabilities)))
+
+
+def squared_losses(truth: Ranks, probabilities: Probabilities) -> npt.NDArray[np.float64]:
+    """Of each row, the sum over the three classes of (probability - truth)², 0 to 2; shape (rows,)."""
     happened = np.eye(len(schema.LEVELS))[truth]
-    return float(np.mean(np.sum((probabilities - happened) ** 2, axis=1)))
+    losses: npt.NDArray[np.float64] = np.sum((probabilities - happened) ** 2, axis=1)
+    return losses
 
 
 def calibration_error(truth: Ranks, scores: Scores) -> float:
@@ -145,13 +182,19 @@ def calibration_table(truth: Ranks, scores: Scores) -> list[tuple[float, float, 
         return []
     confidence = scores.probabilities.max(axis=1)
     right = truth == scores.predicted
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    bins = calibration_bins(confidence)
     table = []
     for k in range(CALIBRATION_BINS):
         inside = bins == k
         if inside.any():
             table.append((float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum())))
     return table
+
+
+def calibration_bins(confidence: npt.NDArray[np.float64]) -> Ranks:
+    """Bin of each confidence: bin k is (k/15, (k+1)/15]; shape (rows,)."""
+    bins: Ranks = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    return bins
 
 
 def measure_emergence(truth: Ranks, high: npt.NDArray[np.float64], current: Ranks) -> Emergence:

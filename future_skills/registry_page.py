@@ -8,10 +8,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Final
 
 from future_skills import formatting as fmt
+from future_skills.gate_text import COUNCIL, verdict_text
+from future_skills.gates import Verdict
+from future_skills.lifecycle import Stage
 from future_skills.manifest import Emergence, Manifest, Metrics
 from future_skills.registry_words import (
     DRIFT,
@@ -19,10 +23,13 @@ from future_skills.registry_words import (
     EMPTY_DETAILS,
     GENERATED,
     HISTORY_LEGEND,
+    KINDS,
     NBSP,
     NO_TARGETS,
+    NOTHING_LIVE,
     PROMOTION,
     REFERENCES,
+    STAGES,
     TARGET_HEADS,
     TARGETS,
     THIN,
@@ -91,6 +98,67 @@ class HistoryLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a team decided of the present report: ``team`` is data or drh, ``decision`` approve or reject."""
+
+    team: str
+    decision: str
+    name: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Where a version stands on its way to production.
+
+    Attributes:
+        stage: see ``lifecycle``.
+        verdict: of the newest report; None where there is none.
+        report: (sha256, when, who) of it.
+        outdated: whether what that report stands on has changed since, so that it counts no more.
+        decisions: of the teams on it, where it counts.
+        lifted: (who, until when) where a person lifted its second lock.
+        council: what was done with the works council for this version; None: nothing is recorded.
+    """
+
+    stage: Stage = Stage.CANDIDATE
+    verdict: Verdict | None = None
+    report: tuple[str, datetime, str] | None = None
+    outdated: bool = False
+    decisions: tuple[Decision, ...] = ()
+    lifted: tuple[str, datetime] | None = None
+    council: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version in production, from a moment to another; ``end`` is None while it is, ``kind`` deploy, rollback or pin."""
+
+    version: str
+    start: datetime
+    end: datetime | None
+    name: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """What is in production and what was.
+
+    Attributes:
+        served: newest first; the first is in production now. Empty where nothing ever was.
+        suspended: (since when, by whom, why) where predictions are suspended.
+        council: what was done with the works council for the system as a whole, and when; None: nothing is recorded.
+    """
+
+    served: tuple[Served, ...] = ()
+    suspended: tuple[datetime, str, str] | None = None
+    council: tuple[str, date] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VersionDetails:
     """A version described one by one.
 
@@ -100,6 +168,7 @@ class VersionDetails:
         registered_at: when.
         notes: (when, who, text) of each line added since, oldest first.
         retracted: why it must not be used any more, None where it may.
+        promotion: where it stands on its way to production.
     """
 
     manifest: Manifest
@@ -107,21 +176,33 @@ class VersionDetails:
     registered_at: datetime
     notes: tuple[tuple[datetime, str, str], ...]
     retracted: str | None
+    promotion: Promotion = Promotion()
 
 
-def registry_page(*, history: Sequence[HistoryLine], details: Sequence[VersionDetails], updated_at: datetime) -> str:
+def registry_page(
+    *,
+    history: Sequence[HistoryLine],
+    details: Sequence[VersionDetails],
+    production: Production,
+    updated_at: datetime,
+    updated_by: str = "",
+) -> str:
     """The whole page, in Markdown.
 
     Args:
         history: every version, newest first.
         details: those described one by one, newest first.
+        production: what is in production and what was.
         updated_at: when the registry changed last, with a time zone.
+        updated_by: who changed it; "" where nobody did yet.
     """
     current = next((version for version in details if version.retracted is None), None)
     sections = [
         "# Registre des modèles « Future Skills »",
         GENERATED,
         _summary(history, current),
+        "## En production",
+        *_production(production, details, updated_at),
         "## Historique des versions",
         _history(history, updated_at),
         "## Détails par version",
@@ -141,7 +222,9 @@ def registry_page(*, history: Sequence[HistoryLine], details: Sequence[VersionDe
         "## Références",
         REFERENCES,
         "## Dernière mise à jour",
-        f"{fmt.moment(updated_at, 'fr')}. Responsables{NBSP}: Équipe Data / DRH.",
+        fmt.moment(updated_at, "fr")
+        + (f", par {_escaped(updated_by)}" if updated_by else "")
+        + f". Responsables{NBSP}: Équipe Data / DRH.",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -155,6 +238,7 @@ def _plain(text: str) -> str:
     return " ".join(printable.split())
 
 
+@lru_cache(maxsize=256)
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is, in a paragraph or in a table cell."""
     text = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -230,6 +314,82 @@ def _summary(history: Sequence[HistoryLine], current: VersionDetails | None) -> 
     return f"**{count}{THIN}; la plus récente utilisable est {manifest.version}{NBSP}: {worth}.**"
 
 
+def _production(production: Production, details: Sequence[VersionDetails], near: datetime) -> list[str]:
+    """What answers predictions, what did, and where the newest versions stand."""
+    parts = [_live(production.served, near)]
+    if production.suspended is not None:
+        since, name, reason = production.suspended
+        parts.append(
+            f"> **Prédictions suspendues** depuis le {_moment(since, near)} par {_escaped(name)}{NBSP}: {_escaped(reason)}"
+        )
+    if len(production.served) > 1:
+        rows = (
+            (
+                one.version,
+                _moment(one.start, near),
+                _moment(one.end, near) if one.end else "maintenant",
+                f"{KINDS[one.kind]}, par {_escaped(one.name)}",
+                _escaped(_shortened(one.reason)),
+            )
+            for one in production.served
+        )
+        parts.append(_table(("Version", "Du", "Au", "Comment", "Motif"), rows))
+    stages: dict[Stage, list[str]] = {}
+    for one in details:
+        stages.setdefault(one.promotion.stage, []).append(one.manifest.version)
+    facts = [(STAGES[stage].capitalize(), ", ".join(stages[stage])) for stage in Stage if stage in stages]
+    if production.council is not None:
+        state, day = production.council
+        facts.append(("CSE, pour l'ensemble du système", f"{_council(state)} ({fmt.day(day, 'fr')})"))
+    return [*parts, _bullets(facts)] if facts else parts
+
+
+def _live(served: Sequence[Served], near: datetime) -> str:
+    if not served:
+        return NOTHING_LIVE
+    now, before = served[0], served[1:2]
+    said = f"**{now.version} est en production** depuis le {_moment(now.start, near)}, {KINDS[now.kind]}"
+    said += f" par {_escaped(now.name)}" if now.kind != "pin" else ""
+    said += "".join(f"{THIN}; avant elle, {one.version}" for one in before)
+    return f"{said}." + (f" Motif{NBSP}: {_escaped(now.reason)}" if now.reason else "")
+
+
+def _council(state: str | None) -> str:
+    return COUNCIL["fr"][state]
+
+
+def _promotion(promotion: Promotion, near: datetime) -> str:
+    """Where a version stands, what its report says, and who decided what of it."""
+    report = "aucun rapport"
+    if promotion.report is not None and promotion.verdict is not None:
+        sha256, at, name = promotion.report
+        report = f"{verdict_text(promotion.verdict, 'fr')}, rapport `{sha256[:12]}` du {_moment(at, near)} par {_escaped(name)}"
+        report += f" (il ne compte plus{NBSP}: à refaire)" if promotion.outdated else ""
+    decided = {one.team: one for one in promotion.decisions}
+    teams = []
+    for team, heading in (("data", "Approbation de l'équipe Data"), ("drh", "Approbation de la DRH")):
+        one = decided.get(team)
+        if one is None:
+            teams.append((heading, "en attente" if promotion.report and not promotion.outdated else ""))
+            continue
+        word = "approuvée" if one.decision == "approve" else "rejetée"
+        said = f"{word} par {_escaped(one.name)}, le {_moment(one.at, near)}"
+        teams.append((heading, said + (f"{NBSP}: {_escaped(one.comment)}" if one.comment else "")))
+    lifted = ""
+    if promotion.lifted is not None:
+        name, until = promotion.lifted
+        lifted = f"levé par {_escaped(name)} jusqu'au {_moment(until, near)}"
+    return _bullets(
+        (
+            ("Étape", STAGES[promotion.stage]),
+            ("Critères", report),
+            ("Second verrou", lifted),
+            *teams,
+            ("CSE", _council(promotion.council) if promotion.council else ""),
+        )
+    )
+
+
 def _history(history: Sequence[HistoryLine], updated_at: datetime) -> str:
     """The table of all versions, newest first."""
     heads = ("Version", "Date", "Dataset", "Samples", "Accuracy", "F1-Score", "N_estimators", "Notes")
@@ -288,6 +448,8 @@ def _version(details: VersionDetails, updated_at: datetime) -> str:
         parts.append(f"> ✕ **Version retirée**, à ne plus utiliser{NBSP}: {_escaped(details.retracted)}")
     parts += [
         _identity(details, updated_at),
+        "**Promotion**",
+        _promotion(details.promotion, updated_at),
         "**Variables**",
         _bullets(
             (
@@ -333,7 +495,9 @@ def _identity(details: VersionDetails, updated_at: datetime) -> str:
         for level, count in dataset.class_distribution.items()
     )
     periods = f"périodes {', '.join(_escaped(period) for period in dataset.periods)}" if dataset.periods else ""
-    if split.kind == "time":
+    if not split.train_rows_known:
+        divided = f"entraînée ailleurs, sur des lignes inconnues{THIN}; test sur {_rows(split.test_rows)}"
+    elif split.kind == "time":
         divided = (
             f"par période{THIN}; entraînement sur {', '.join(map(_escaped, split.train_periods))} "
             f"({_rows(split.train_rows)}), test sur {_escaped(split.test_period or '')} ({_rows(split.test_rows)})"

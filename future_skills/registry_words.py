@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from future_skills import formatting as fmt
+from future_skills.lifecycle import Stage
 from future_skills.schema import HIGH, LOW, MEDIUM
 from future_skills.targets import ACCURACY, F1_WEIGHTED, PRECISION
 
@@ -42,6 +43,21 @@ EMPTY_DETAILS: Final = typeset(
     "« comme aujourd'hui » sur les mêmes lignes, émergence, fichiers et leurs empreintes, changements, notes."
 )
 
+NOTHING_LIVE: Final = typeset("Aucune version n'est en production.")
+
+STAGES: Final = {
+    Stage.CANDIDATE: "candidate",
+    Stage.GATE_PASSED: "critères remplis",
+    Stage.APPROVED: "approuvée",
+    Stage.LIVE: "en production",
+    Stage.RETIRED: "autrefois en production",
+    Stage.REJECTED: "refusée",
+    Stage.RETRACTED: "retirée",
+}
+
+KINDS: Final = {"deploy": "mise en production", "rollback": "retour arrière", "pin": "épinglée par la configuration"}
+"""How a version came into production."""
+
 HISTORY_LEGEND: Final = typeset(
     "Samples : lignes du jeu de données. Accuracy et F1-Score (pondéré) : sur les lignes de test de la version, plus "
     "récentes que celles de l'entraînement quand le découpage suit le temps. N_estimators : nombre d'arbres, "
@@ -60,6 +76,12 @@ python manage.py registry show v2
 python manage.py registry compare v1 v2
 python manage.py registry note v2 "Ce qui a changé, et pourquoi."
 python manage.py registry reproduce v2                 # entraîne à nouveau et compare
+python manage.py registry gate v2                      # critères de promotion, un à un
+python manage.py registry sample v2 --size 60 --seed 1 # échantillon de validation manuel
+python manage.py registry approve v2 --team data       # puis --team drh, par une autre personne
+python manage.py registry deploy v2                    # mise en production
+python manage.py registry live                         # ce qui est en production
+python manage.py registry rollback --reason "Pourquoi" # retour arrière
 ```
 
 Dans un notebook, sans base de données :
@@ -97,7 +119,9 @@ Une version est promue si :
 4. **et** elle est approuvée par les équipes Data et DRH.
 
 Les deux versions se comparent sur les mêmes lignes de test (`python manage.py registry compare v1 v2`), jamais par deux
-chiffres mesurés sur des lignes différentes."""
+chiffres mesurés sur des lignes différentes. `python manage.py registry gate v2` vérifie cette règle à la lettre, puis un
+second verrou statistique : pas moins bonne que la version précédente ni que « comme aujourd'hui », à une marge près. Le
+rapport est figé ; les approbations portent sur lui, et tombent avec lui."""
 )
 
 WORKFLOW: Final = typeset(
@@ -111,16 +135,17 @@ flowchart TD
     evaluation --> gate{"Critères de promotion ?"}
     gate -- "non" --> diagnosis["Dépannage"]
     diagnosis --> training
-    gate -. "oui" .-> sample["Échantillon de validation manuel"]
-    sample -.-> approvals["Approbations Data et DRH"]
-    approvals -.-> production["Mise en production"]
+    gate -- "oui" --> sample["Échantillon de validation manuel"]
+    sample --> approvals["Approbations Data et DRH"]
+    approvals --> production["Mise en production"]
+    production -- "retour arrière" --> production
     production -.-> monitoring["Suivi continu"]
     monitoring -.-> drift{"Dérive détectée ?"}
     drift -. "non" .-> monitoring
     drift -. "oui" .-> facts
 ```
 
-Traits pleins : ce que font les commandes du guide. Pointillés : ce que décident et font les équipes."""
+Traits pleins : ce que font les commandes du guide et les pages. Pointillés : ce que font encore les équipes."""
 )
 
 TROUBLESHOOTING: Final = typeset(

@@ -1,7 +1,10 @@
-"""Text that people type, and JSON that any reader takes."""
+"""Text that people type, JSON that any reader takes, and lines that a spreadsheet may open."""
 
+import csv
+import io
 import json
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,17 @@ def json_text(document: Any) -> str:
     """One JSON document that can be printed: a byte that was no UTF-8 in what was typed is escaped."""
     text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
     return text.encode(errors="backslashreplace").decode()
+
+
+def csv_line(cells: Iterable[object], *, delimiter: str = ",") -> str:
+    """One line of a CSV file; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    line = io.StringIO()
+    csv.writer(line, delimiter=delimiter).writerow([_inert(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip()[:1] in {"=", "+", "-", "@"} else cell
 
 
 def _holds_controls(text: str) -> bool:

@@ -14,11 +14,14 @@ import polars as pl
 
 from future_skills import schema
 from future_skills.artifact import (
+    CASES,
+    CASES_SUFFIX,
     MODEL_SUFFIX,
     PROFILE_SUFFIX,
     ROWS_SUFFIX,
     LoadedVersion,
     VersionPaths,
+    cases_bytes,
     file_entries,
     model_bytes,
     require_absent,
@@ -49,7 +52,7 @@ from future_skills.manifest import (
     Split,
     SplitKind,
 )
-from future_skills.metrics import Ranks, Scores, measure, model_scores, ranks
+from future_skills.metrics import Ranks, Scores, measure, measure_persistence, model_scores, ranks
 from future_skills.pipeline import ALGORITHMS, build_model, calibrated, default_algorithm, default_features
 from future_skills.profile import full_profile, short_profile
 from future_skills.split import RowSplit, split_rows
@@ -171,45 +174,90 @@ def train(
         DataError: the dataset cannot be used; see ``dataset.read_dataset`` and ``split.split_rows``.
     """
     recipe = recipe or Recipe()
-    started = clock()
-    require_version_name(version)
-    if parent is not None:
-        require_version_name(parent)
-    changes, notes = require_text(changes), require_text(notes)
+    words = VersionWords(version=version, author=author, parent=parent, changes=changes, notes=notes, started=clock())
     paths = VersionPaths.of(Path(output))
     require_absent(paths)
     if not isinstance(dataset, Dataset):
         on_step("read the dataset")
         dataset = read_dataset(Path(dataset))
     trained = fit_and_measure(dataset, recipe, on_step=on_step)
+    return write_trained(dataset, trained, recipe, paths=paths, words=words, clock=clock, on_step=on_step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionWords:
+    """What people say of a version, and when its making began; see ``train``.
+
+    Raises:
+        UsageError: a name that cannot be one, or a text that no file could hold.
+    """
+
+    version: str
+    author: str
+    parent: str | None
+    changes: str
+    notes: str
+    started: datetime
+
+    def __post_init__(self) -> None:
+        require_version_name(self.version)
+        if self.parent is not None:
+            require_version_name(self.parent)
+        for name in ("changes", "notes"):
+            object.__setattr__(self, name, require_text(getattr(self, name)))
+
+
+def write_trained(
+    dataset: Dataset,
+    trained: Trained,
+    recipe: Recipe,
+    *,
+    paths: VersionPaths,
+    words: VersionWords,
+    clock: Callable[[], datetime],
+    on_step: Progress = _silent,
+) -> LoadedVersion:
+    """Describe a measured model, and write the files of its version.
+
+    Raises:
+        ArtifactExistsError: the version is there already.
+    """
     on_step("measure importances")
     importances = permutation_importances(trained, random_state=recipe.random_state)
     on_step("write the files")
     training_rows = trained.frame.filter(trained.split.train)
     columns = list(trained.features.columns)
-    contents = {
-        MODEL_SUFFIX: model_bytes(trained.model),
-        PROFILE_SUFFIX: json.dumps(
-            full_profile(training_rows.select(columns), training_rows), ensure_ascii=False
-        ).encode(),
-        ROWS_SUFFIX: _parquet_bytes(trained.rows),
-    }
+    chosen = case_rows(trained, random_state=recipe.random_state)
+    contents = {MODEL_SUFFIX: model_bytes(trained.model)}
+    if not training_rows.is_empty():  # else it was trained elsewhere, on rows that nobody knows here
+        profile = full_profile(training_rows.select(columns), training_rows)
+        contents[PROFILE_SUFFIX] = json.dumps(profile, ensure_ascii=False).encode()
+    contents[ROWS_SUFFIX] = _parquet_bytes(trained.rows)
+    contents[CASES_SUFFIX] = cases_bytes(trained.model, chosen, trained.frame[chosen].select(columns))
     manifest = _manifest(
         dataset,
         trained,
         recipe,
-        version=version,
-        created_at=started,
-        duration_s=round((clock() - started).total_seconds(), 3),
-        author=author,
-        parent=parent,
-        changes=changes,
-        notes=notes,
+        version=words.version,
+        created_at=words.started,
+        duration_s=round((clock() - words.started).total_seconds(), 3),
+        author=words.author,
+        parent=words.parent,
+        changes=words.changes,
+        notes=words.notes,
         importances=importances,
         files=file_entries(paths, contents),
     )
     write_version(paths, manifest, contents)
     return LoadedVersion(manifest, trained.model, paths)
+
+
+def case_rows(trained: Trained, *, random_state: int) -> list[int]:
+    """Places of (at most ``CASES``) test rows, drawn with a fixed seed: as many of each level as there are, in turn."""
+    test = np.random.default_rng(random_state).permutation(np.flatnonzero(trained.split.test))
+    drawn = pl.DataFrame({"row": test, "level": trained.frame[schema.LABEL].gather(test)})
+    in_turn = drawn.sort(pl.int_range(pl.len()).over("level"), maintain_order=True)
+    return sorted(in_turn["row"].head(CASES).to_list())
 
 
 def require_version_name(version: str) -> None:
@@ -349,15 +397,8 @@ def measure_baselines(training: pl.DataFrame, test: pl.DataFrame, scores: Scores
         scores: the model's predictions of the test rows.
     """
     truth, current = ranks(test[schema.LABEL]), ranks(test[schema.CURRENT_LEVEL])
-    reasons = {}
-    known = current >= 0
-    persistence = None
-    if known.any():
-        metrics = measure(truth[known], Scores(current[known], None), current[known])
-        on_same_rows = None if known.all() else measure(truth[known], _subset(scores, known), current[known])
-        persistence = BaselineMetrics(**metrics.model_dump(), model_on_same_rows=on_same_rows)
-    else:
-        reasons["persistence"] = "the level now is known for no test row"
+    persistence = measure_persistence(truth, scores, current)
+    reasons = {} if persistence else {"persistence": "the level now is known for no test row"}
     shares = np.array(list(class_distribution(training).values())) / len(training)
     majority = Scores(np.full(len(test), shares.argmax()), np.tile(shares, (len(test), 1)))
     rules = Scores(ranks(pl.Series(rules_level(test))), None)
@@ -367,10 +408,6 @@ def measure_baselines(training: pl.DataFrame, test: pl.DataFrame, scores: Scores
         rules=BaselineMetrics(**measure(truth, rules, current).model_dump()),
         reasons=reasons,
     )
-
-
-def _subset(scores: Scores, rows: Any) -> Scores:
-    return Scores(scores.predicted[rows], None if scores.probabilities is None else scores.probabilities[rows])
 
 
 def rows_frame(frame: pl.DataFrame, split: RowSplit, scores: Scores) -> pl.DataFrame:
@@ -456,7 +493,8 @@ def _manifest(
 ) -> Manifest:
     """Everything that is known of a trained version, in the manifest's shape."""
     frame, split = trained.frame, trained.split
-    train_periods = frame.filter(split.train)[schema.PERIOD].drop_nulls().unique().sort()
+    training = frame.filter(split.train)
+    train_periods = training[schema.PERIOD].drop_nulls().unique().sort()
     return Manifest(
         metrics=trained.metrics,
         baselines=trained.baselines,
@@ -482,8 +520,10 @@ def _manifest(
             test_rows=int(split.test.sum()),
             random_state=recipe.random_state,
             note=split.note,
+            train_rows_known=not training.is_empty(),
+            train_class_distribution={} if training.is_empty() else class_distribution(training),
         ),
-        profile=short_profile(frame.filter(split.train).select(trained.features.columns)),
+        profile={} if training.is_empty() else short_profile(training.select(trained.features.columns)),
         environment=current_environment(),
         files=files,
         **words,

@@ -16,20 +16,36 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn import metrics as sk
+from sklearn.ensemble import GradientBoostingClassifier
 
-from future_skills import schema
-from future_skills.artifact import LoadedVersion, VersionPaths, load_version, read_rows, require_absent
+from future_skills import artifact, schema
+from future_skills.artifact import (
+    LoadedVersion,
+    VersionPaths,
+    check_cases,
+    load_version,
+    read_cases,
+    read_rows,
+    require_absent,
+    require_own_names,
+)
 from future_skills.dataset import Dataset, build_dataset, read_dataset, write_dataset
 from future_skills.errors import (
     ArtifactExistsError,
     ArtifactHashMismatchError,
     ArtifactMissingError,
+    ArtifactTypeRefusedError,
     ArtifactUnreadableError,
     ManifestError,
+    SignatureInvalidError,
+    SignatureMissingError,
+    SmokeFailedError,
     UsageError,
 )
 from future_skills.files import sha256_of_bytes, sha256_of_file, written_whole
 from future_skills.manifest import Manifest, manifest_text, parse_manifest, read_manifest
+from future_skills.metrics import model_scores
+from future_skills.signing import PrivateKey, signature_text
 from future_skills.split import split_rows
 from future_skills.training import Recipe, fit_and_measure, train
 
@@ -65,6 +81,7 @@ def version(trained: LoadedVersion, tmp_path: Path) -> LoadedVersion:
 def test_the_pair_is_written_and_opens_again(version: LoadedVersion, dataset: Dataset) -> None:
     names = sorted(path.name for path in version.paths.model.parent.glob("future_skills_model_v1*"))
     assert names == [
+        "future_skills_model_v1.cases.json",
         "future_skills_model_v1.json",
         "future_skills_model_v1.pkl",
         "future_skills_model_v1.profile.json",
@@ -134,7 +151,7 @@ def test_the_manifest_begins_with_what_matters_and_stays_short(version: LoadedVe
     assert manifest_text(version.manifest) == text
 
 
-@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet"])
+@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet", ".cases.json"])
 def test_one_flipped_byte_is_found_before_anything_is_opened(
     version: LoadedVersion, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +159,7 @@ def test_one_flipped_byte_is_found_before_anything_is_opened(
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    monkeypatch.setattr(joblib, "load", lambda *_: pytest.fail("opened before it was checked"))
+    monkeypatch.setattr(artifact, "open_pickle", lambda *_, **__: pytest.fail("opened before it was checked"))
     with pytest.raises(ArtifactHashMismatchError, match=path.name):
         load_version(version.paths.model)
 
@@ -263,9 +280,101 @@ def test_a_manifest_that_is_not_the_registered_one_is_not_opened(
     registered = sha256_of_file(version.paths.manifest)
     load_version(version.paths.model, manifest_sha256=registered)
     version.paths.manifest.write_text(version.paths.manifest.read_text() + "\n")
-    monkeypatch.setattr(joblib, "load", lambda *_: pytest.fail("opened before it was checked"))
+    monkeypatch.setattr(artifact, "open_pickle", lambda *_, **__: pytest.fail("opened before it was checked"))
     with pytest.raises(ArtifactHashMismatchError, match=version.paths.manifest.name):
         load_version(version.paths.model, manifest_sha256=registered)
+
+
+# --- Who vouches for it ---------------------------------------------------------------------------------------------------
+def signed(version: LoadedVersion, key: PrivateKey) -> dict[str, str]:
+    """Put a signature beside the pair; the key that is trusted."""
+    version.paths.signature.write_text(signature_text(key.sign(sha256_of_file(version.paths.manifest))))
+    return {key.key_id: key.public_key}
+
+
+def test_a_version_that_one_of_the_keys_signed_opens(version: LoadedVersion) -> None:
+    other = PrivateKey.generate()
+    keys = signed(version, PrivateKey.generate()) | {other.key_id: other.public_key}
+    assert load_version(version.paths.model, public_keys=keys).manifest == version.manifest
+
+
+def test_where_a_signature_is_asked_for_nothing_opens_without_one(
+    version: LoadedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact, "open_pickle", lambda *_, **__: pytest.fail("opened before it was checked"))
+    keys = signed(version, PrivateKey.generate())
+    with pytest.raises(SignatureInvalidError, match=r"v1\.sig"):
+        load_version(version.paths.model, public_keys={})
+    version.paths.manifest.write_text(version.paths.manifest.read_text().replace("nadia", "mallory"))
+    with pytest.raises(SignatureInvalidError, match="signs another version"):
+        load_version(version.paths.model, public_keys=keys)
+    version.paths.signature.write_text("{}")
+    with pytest.raises(SignatureInvalidError, match="is not a signature"):
+        load_version(version.paths.model, public_keys=keys)
+    version.paths.signature.unlink()
+    with pytest.raises(SignatureMissingError, match=r"v1\.sig"):
+        load_version(version.paths.model, public_keys=keys)
+
+
+def test_a_model_of_other_types_opens_where_they_are_allowed(version: LoadedVersion) -> None:
+    boosted = GradientBoostingClassifier(n_estimators=1).fit(np.arange(9.0)[:, None], ["LOW", "MEDIUM", "HIGH"] * 3)
+    swap(version, ".pkl", pickle.dumps(boosted))
+    with pytest.raises(ArtifactTypeRefusedError, match="GradientBoostingClassifier") as refusal:
+        load_version(version.paths.model)
+    allowed = refusal.value.details["types"].split(", ")
+    assert isinstance(load_version(version.paths.model, allowed_types=allowed).model, GradientBoostingClassifier)
+
+
+def test_a_manifest_names_the_files_of_its_own_pair_alone(version: LoadedVersion) -> None:
+    require_own_names(version.manifest, version.paths)
+    for name in ("notes.txt", version.paths.signature.name, version.paths.manifest.name, "future_skills_model_v2.pkl"):
+        entry = version.manifest.files[0].model_copy(update={"name": name})
+        manifest = version.manifest.model_copy(update={"files": (*version.manifest.files, entry)})
+        with pytest.raises(ManifestError, match=name):
+            require_own_names(manifest, version.paths)
+    with pytest.raises(ManifestError, match=r"\.pkl"):
+        require_own_names(version.manifest.model_copy(update={"files": ()}), version.paths)
+
+
+# --- What it says ---------------------------------------------------------------------------------------------------------
+def test_a_version_keeps_test_rows_of_every_level_and_answers_them_again(
+    version: LoadedVersion, dataset: Dataset
+) -> None:
+    cases = read_cases(version.manifest, version.paths)
+    assert len(cases.rows) == artifact.CASES
+    assert set(dataset.frame[list(cases.rows)][schema.LABEL]) == set(schema.LEVELS)
+    assert split_rows(dataset).test[list(cases.rows)].all()
+    assert np.array_equal(
+        cases.probabilities,
+        model_scores(version.model, dataset.frame[list(cases.rows)]).probabilities,
+    )
+    check_cases(load_version(version.paths.model))
+
+
+def test_a_model_that_changed_its_mind_is_refused_with_the_row(version: LoadedVersion) -> None:
+    cases = read_cases(version.manifest, version.paths)
+    content = json.loads(version.paths.beside(".cases.json").read_text())
+    content[3]["probabilities"]["LOW"] += 2e-9
+    manifest = swap(version, ".cases.json", json.dumps(content).encode())
+    with pytest.raises(SmokeFailedError) as refusal:
+        check_cases(replace(version, manifest=manifest))
+    assert refusal.value.details["row"] == cases.rows[3]
+    assert refusal.value.details["difference"] == pytest.approx(2e-9, rel=1e-3)
+    content[3]["probabilities"]["LOW"] -= 1.5e-9
+    check_cases(replace(version, manifest=swap(version, ".cases.json", json.dumps(content).encode())))
+
+
+def test_a_model_that_cannot_answer_its_cases_is_refused(version: LoadedVersion) -> None:
+    del version.model.encoder_.shares_
+    with pytest.raises(SmokeFailedError, match="v1 cannot answer its stored test cases"):
+        check_cases(version)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"[1]", b'[{"row": 1}]', b"\xff"])
+def test_cases_that_are_none_are_refused_in_words(version: LoadedVersion, content: bytes) -> None:
+    manifest = swap(version, ".cases.json", content)
+    with pytest.raises(ArtifactUnreadableError, match=r"\.cases\.json"):
+        read_cases(manifest, version.paths)
 
 
 def test_texts_and_names_that_no_file_could_hold_are_refused(

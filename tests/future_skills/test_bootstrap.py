@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from future_skills.bootstrap import LEVEL_METRICS, Replicates, level_metrics, mcnemar_mid_p, replicates, times_drawn
+from future_skills.bootstrap import (
+    LEVEL_METRICS,
+    PRECISIONS,
+    Replicates,
+    level_metrics,
+    mcnemar_mid_p,
+    replicates,
+    times_drawn,
+)
 from future_skills.metrics import Scores
 
 
@@ -63,7 +71,9 @@ def test_equal_weights_give_the_metrics_themselves() -> None:
     counts = np.bincount(truth * 3 + scores.predicted, minlength=9).astype(float)
     found = level_metrics(counts)
     assert found["f1_macro"] == pytest.approx(sk.f1_score(truth, scores.predicted, average="macro"), abs=1e-12)
-    assert set(found) == set(LEVEL_METRICS)
+    precision = sk.precision_score(truth, scores.predicted, average=None)
+    assert [found[metric] for metric in PRECISIONS.values()] == pytest.approx(precision, abs=1e-12)
+    assert set(found) == {*LEVEL_METRICS, *PRECISIONS.values()}
 
 
 def test_a_draw_without_rows_has_no_value_and_a_level_that_is_absent_counts_as_zero() -> None:

@@ -111,9 +111,9 @@ def test_a_perfect_version_has_nothing_to_show(manifest: Manifest) -> None:
 
 
 def test_the_largest_shift_of_the_levels_is_named(manifest: Manifest) -> None:
-    dataset = manifest.dataset.model_copy(update={"class_distribution": {"LOW": 62, "MEDIUM": 32, "HIGH": 14}})
-    found = class_shift(manifest.model_copy(update={"dataset": dataset}), rows_file(FACTS))
-    # Test rows: 3 LOW, 2 MEDIUM, 3 HIGH; what is left of the dataset was trained on.
+    split = manifest.split.model_copy(update={"train_class_distribution": {"LOW": 59, "MEDIUM": 30, "HIGH": 11}})
+    found = class_shift(manifest.model_copy(update={"split": split}), rows_file(FACTS))
+    # test rows: 3 LOW, 2 MEDIUM, 3 HIGH
     assert found.training.rows == 100
     assert found.training.shares == pytest.approx({"LOW": 0.59, "MEDIUM": 0.30, "HIGH": 0.11})
     assert found.test.shares == pytest.approx({"LOW": 3 / 8, "MEDIUM": 2 / 8, "HIGH": 3 / 8})
@@ -122,6 +122,31 @@ def test_the_largest_shift_of_the_levels_is_named(manifest: Manifest) -> None:
     assert found.distance == pytest.approx((abs(0.375 - 0.59) + abs(0.25 - 0.30) + abs(0.375 - 0.11)) / 2)
     assert found.current.shares["LOW"] == 1
     assert found.predicted.shares == pytest.approx({"LOW": 5 / 8, "MEDIUM": 1 / 8, "HIGH": 2 / 8})
+
+
+def test_only_the_rows_that_trained_count_as_learnt(
+    company: pl.DataFrame, tmp_path: Path, clock: Callable[[], datetime]
+) -> None:
+    write_dataset(build_dataset(company), tmp_path / "d.csv")
+    # tested two periods before the last: labels that came later neither train nor test
+    recipe = Recipe(params={"n_estimators": 3}, test_period="2021-06")
+    loaded = train(
+        tmp_path / "d.csv", version="v1", output=tmp_path / "v1.pkl", author="nadia", clock=clock, recipe=recipe
+    )
+    split, dataset = loaded.manifest.split, read_dataset(tmp_path / "d.csv").frame
+    assert split.train_rows + split.test_rows < len(dataset)
+    learnt = dataset.filter(pl.col(schema.LABEL_PERIOD) <= "2021-06")
+    found = class_shift(loaded.manifest, loaded.rows().filter(pl.col("part") == "test"))
+    assert found.training.rows == split.train_rows == len(learnt)
+    assert found.training.shares["LOW"] == pytest.approx((learnt[schema.LABEL] == "LOW").mean())
+
+
+def test_what_a_version_learnt_is_unknown_where_its_manifest_does_not_tell(manifest: Manifest) -> None:
+    split = manifest.split.model_copy(update={"train_class_distribution": {}})
+    found = diagnose((manifest.model_copy(update={"split": split}), rows_file(FACTS)), [])
+    assert (found.classes.level, found.classes.change, found.classes.distance) == (None, None, None)
+    assert "Les niveaux que v1 a appris ne sont pas connus" in found.to_text("fr")
+    assert "appris (entraînement)" not in found.to_text("fr")
 
 
 def test_importances_that_moved_most_come_first(manifest: Manifest) -> None:

@@ -11,8 +11,18 @@ import pytest
 from markdown_it import MarkdownIt
 
 from future_skills.dataset import read_dataset
+from future_skills.gates import Verdict
+from future_skills.lifecycle import Stage
 from future_skills.manifest import Manifest
-from future_skills.registry_page import HistoryLine, VersionDetails, registry_page
+from future_skills.registry_page import (
+    Decision,
+    HistoryLine,
+    Production,
+    Promotion,
+    Served,
+    VersionDetails,
+    registry_page,
+)
 from future_skills.training import Recipe, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +34,7 @@ TRAINED = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 
 HEADINGS = [
     "Registre des modèles « Future Skills »",
+    "En production",
     "Historique des versions",
     "Détails par version",
     "Guide d'utilisation",
@@ -35,6 +46,7 @@ HEADINGS = [
     "Références",
     "Dernière mise à jour",
 ]
+NOTHING = Production()
 HOSTILE = (
     "a | b\n\n# Titre <script>alert(1)</script> `code` *gras* [lien](http://exemple) \\ ~~x~~ <!-- __init__ \x07 fin"
 )
@@ -86,8 +98,15 @@ def details(manifest: Manifest, **changes: object) -> VersionDetails:
     return replace(words, **changes)  # type: ignore[arg-type]
 
 
-def page(history: Sequence[HistoryLine] = (), described: Sequence[VersionDetails] = ()) -> str:
-    return registry_page(history=history, details=described, updated_at=NOW)
+def page(
+    history: Sequence[HistoryLine] = (),
+    described: Sequence[VersionDetails] = (),
+    production: Production = NOTHING,
+    updated_by: str = "",
+) -> str:
+    return registry_page(
+        history=history, details=described, production=production, updated_at=NOW, updated_by=updated_by
+    )
 
 
 def plain(text: str) -> str:
@@ -293,3 +312,93 @@ def test_ten_thousand_versions_take_a_moment(manifest: Manifest) -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", page()):
         assert (ROOT / "ml" / target).resolve().exists(), target
+
+
+# --- Promotion and production -------------------------------------------------------------------------------------------
+def served(version: str, day: int, kind: str = "deploy", **changes: object) -> Served:
+    words = Served(
+        version=version,
+        start=TRAINED + timedelta(days=day),
+        end=TRAINED + timedelta(days=day + 1),
+        name="olivier",
+        kind=kind,
+        reason="",
+    )
+    return replace(words, **changes)  # type: ignore[arg-type]
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, with ordinary spaces."""
+    return plain(text).split(f"\n## {heading}\n")[1].split("\n## ")[0].strip()
+
+
+def test_where_nothing_is_in_production_it_is_said() -> None:
+    assert section(page(), "En production") == "Aucune version n'est en production."
+
+
+def test_what_is_in_production_and_what_was(manifest: Manifest) -> None:
+    production = Production(
+        served=(
+            served("v1", 3, "rollback", end=None, reason="La DRH conteste"),
+            served("v2", 2, "pin", reason="épinglée | par erreur"),
+            served("v1", 1),
+        ),
+        suspended=(TRAINED + timedelta(days=4), "odile", "Salaires en double"),
+        council=("consulted", TRAINED.date()),
+    )
+    second = details(manifest, promotion=Promotion(stage=Stage.RETIRED))
+    first = details(manifest.model_copy(update={"version": "v2"}), promotion=Promotion(stage=Stage.LIVE))
+    text = page([line()], [second, first], production, updated_by="olivier")
+    said = section(text, "En production")
+    for words in (
+        "**v1 est en production** depuis le 7 mars 2026 à 09:00, retour arrière par olivier ; avant elle, v2.",
+        "avant elle, v2. Motif : La DRH conteste",
+        "> **Prédictions suspendues** depuis le 8 mars 2026 à 09:00 par odile : Salaires en double",
+        "- **En production** : v2\n- **Autrefois en production** : v1",
+        "- **CSE, pour l'ensemble du système** : consulté (4 mars 2026)",
+    ):
+        assert words in said, words
+    assert tables(text)[0] == [
+        ["Version", "Du", "Au", "Comment", "Motif"],
+        ["v1", "7 mars 2026 à 09:00", "maintenant", "retour arrière, par olivier", "La DRH conteste"],
+        [
+            "v2",
+            "6 mars 2026 à 09:00",
+            "7 mars 2026 à 09:00",
+            "épinglée par la configuration, par olivier",
+            "épinglée | par erreur",
+        ],
+        ["v1", "5 mars 2026 à 09:00", "6 mars 2026 à 09:00", "mise en production, par olivier", ""],
+    ]
+    assert "4 mars 2026 à 10:05, par olivier. Responsables : Équipe Data / DRH." in plain(text)
+
+
+def test_a_version_says_what_its_report_said_and_who_decided_what(manifest: Manifest) -> None:
+    promotion = Promotion(
+        stage=Stage.GATE_PASSED,
+        verdict=Verdict.PROMOTABLE,
+        report=("ab" * 32, TRAINED, "camille"),
+        decisions=(Decision("data", "approve", "dominique", TRAINED, "Relu <b>"),),
+        lifted=("adele", TRAINED + timedelta(days=30)),
+        council="informed",
+    )
+    text = plain(page([line()], [details(manifest, promotion=promotion)]))
+    for words in (
+        "- **Étape** : critères remplis",
+        "- **Critères** : ✓ PROMOUVABLE, rapport `abababababab` du 4 mars 2026 à 09:00 par camille",
+        "- **Second verrou** : levé par adele jusqu'au 3 avril 2026 à 09:00",
+        "- **Approbation de l'équipe Data** : approuvée par dominique, le 4 mars 2026 à 09:00 : Relu &lt;b&gt;",
+        "- **Approbation de la DRH** : en attente",
+        "- **CSE** : informé",
+    ):
+        assert words in text, words
+    old = plain(page([line()], [details(manifest, promotion=replace(promotion, outdated=True, decisions=()))]))
+    assert "par camille (il ne compte plus : à refaire)" in old
+    assert "Approbation" not in section(old, "Détails par version")
+    assert "- **Critères** : aucun rapport" in plain(page([line()], [details(manifest)]))
+
+
+def test_the_workflow_is_drawn_as_far_as_it_runs() -> None:
+    text = page()
+    assert "approvals --> production" in text
+    assert "production -.-> monitoring" in text

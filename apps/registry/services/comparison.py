@@ -1,34 +1,12 @@
 """Two registered versions on the rows that both are tested on."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import lru_cache
 
-import polars as pl
-
 import future_skills  # scikit-learn is loaded when a comparison is asked for, not by every page
-from apps.registry.models import ModelVersion
 from apps.registry.selectors import find_version
-from apps.registry.store import version_paths
-from future_skills.artifact import VersionPaths, read_rows
+from apps.registry.store import version_rows
 from future_skills.comparison import Comparison
-from future_skills.manifest import Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptVersion:
-    """A version in the store. Its manifest holds the hash of every other file: one manifest hash, one content."""
-
-    name: str
-    manifest_sha256: str
-    manifest: Manifest = field(compare=False)
-    paths: VersionPaths = field(compare=False)
-
-    @classmethod
-    def of(cls, version: ModelVersion) -> "_KeptVersion":
-        return cls(version.name, version.manifest_sha256, version.words, version_paths(version))
-
-    def rows(self) -> pl.DataFrame:
-        return read_rows(self.manifest, self.paths)
 
 
 def compare_versions(reference: str, challenger: str) -> Comparison:
@@ -36,11 +14,16 @@ def compare_versions(reference: str, challenger: str) -> Comparison:
 
     Raises:
         VersionNotFoundError: no such version.
-        ArtifactMissingError, ArtifactHashMismatchError: a file of a version is absent or was changed.
+        ArtifactError: a file of a version is absent or was changed, or nobody vouches for it.
     """
-    return _compare(_KeptVersion.of(find_version(reference)), _KeptVersion.of(find_version(challenger)))
+    one, other = find_version(reference), find_version(challenger)
+    return _compare(one.name, one.manifest_sha256, other.name, other.manifest_sha256)
 
 
 @lru_cache(maxsize=64)
-def _compare(reference: _KeptVersion, challenger: _KeptVersion) -> Comparison:
-    return future_skills.compare((reference.name, reference.rows()), (challenger.name, challenger.rows()))
+def _compare(reference: str, _reference_sha256: str, challenger: str, _challenger_sha256: str) -> Comparison:
+    """The hash of a manifest, which holds the hash of every other file: one hash, one content."""
+    versions = [find_version(name) for name in (reference, challenger)]
+    comparison = future_skills.compare(*((version.name, version_rows(version)) for version in versions))
+    unknown = {version.name: None for version in versions if not version.words.split.train_rows_known}
+    return replace(comparison, seen=comparison.seen | unknown)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.actors import Actor
+from apps.accounts.rights import Right, verb
 from apps.audit.services import record
 from apps.registry.models import Dataset
 from apps.registry.store import keep_dataset
@@ -35,6 +36,7 @@ class ExportResult:
     created: bool
 
 
+@verb(Right.REGISTER)
 def export_dataset(
     *, actor: Actor, output: Path, horizon_months: int = 12, tolerance_months: int = 12, as_of: str | None = None
 ) -> ExportResult:
@@ -66,6 +68,7 @@ def export_dataset(
     return ExportResult(dataset, output, card_path, created)
 
 
+@verb(Right.REGISTER, Right.ADMINISTER)
 def register_dataset(*, actor: Actor, path: Path, sha256: str, card: dict[str, Any]) -> tuple[Dataset, bool]:
     """Keep a copy of a dataset file and its row; a dataset that is known already is left as it is.
 
@@ -98,6 +101,7 @@ def register_dataset(*, actor: Actor, path: Path, sha256: str, card: dict[str, A
     return dataset, created
 
 
+@verb(Right.REGISTER, Right.ADMINISTER)
 def register_dataset_file(*, actor: Actor, path: Path, dataset: rules.Dataset) -> tuple[Dataset, bool]:
     """Register a data scientist's own file, read already."""
     frame: pl.DataFrame = dataset.frame

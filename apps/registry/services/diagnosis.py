@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import future_skills  # scikit-learn is loaded when a diagnosis is asked for, not by every command
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import find_version
-from apps.registry.store import version_paths
-from future_skills.artifact import read_rows
+from apps.registry.store import version_rows
 
 if TYPE_CHECKING:
     from future_skills.diagnosis import Diagnosis
@@ -20,7 +19,7 @@ def diagnose_version(name: str) -> "Diagnosis":
 
     Raises:
         VersionNotFoundError: no such version.
-        ArtifactError: a file is absent or was changed.
+        ArtifactError: a file is absent or was changed, or nobody vouches for it.
     """
     version = find_version(name)
     earlier = (
@@ -29,7 +28,7 @@ def diagnose_version(name: str) -> "Diagnosis":
         .order_by("-trained_at")[:EARLIER_VERSIONS]
     )
     return future_skills.diagnose(
-        (version.words, read_rows(version.words, version_paths(version))),
-        [(other.words, read_rows(other.words, version_paths(other))) for other in earlier],
+        (version.words, version_rows(version)),
+        [(other.words, version_rows(other)) for other in earlier],
         parent=version.parent.words if version.parent else None,
     )

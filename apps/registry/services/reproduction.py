@@ -9,10 +9,10 @@ from django.db import transaction
 
 import future_skills  # scikit-learn is loaded when something is trained, not by every command
 from apps.accounts.actors import Actor
+from apps.accounts.rights import Right, verb
 from apps.audit.services import record
 from apps.registry.selectors import find_version
-from apps.registry.store import dataset_path, version_paths
-from future_skills.artifact import read_rows
+from apps.registry.store import dataset_path, version_rows
 from future_skills.environment import current_environment
 from future_skills.errors import ArtifactHashMismatchError, ArtifactMissingError, NotReproducibleError, translatable
 from future_skills.files import sha256_of_file
@@ -38,15 +38,21 @@ class Reproduction:
         return not self.differences
 
 
+@verb(Right.EVALUATE)
 def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], None]) -> Reproduction:
     """Train a version again from the kept copy of its dataset, and compare metrics and every test prediction.
 
     Raises:
         VersionNotFoundError: no such version.
-        NotReproducibleError: its dataset was not kept.
+        NotReproducibleError: its dataset was not kept, or it was imported.
+        ArtifactError: a kept file was changed, or nobody vouches for it.
     """
     row = find_version(version)
     manifest = row.words
+    if not manifest.split.train_rows_known:
+        raise NotReproducibleError(
+            translatable("{version} was trained elsewhere: on which rows, and how, is not known."), version=version
+        )
     if row.dataset is None:
         raise NotReproducibleError(
             translatable("The dataset of {version} (sha256 {sha256}) was not kept, so it cannot be trained again."),
@@ -79,7 +85,7 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], No
     differences |= {
         name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)
     }
-    kept = read_rows(manifest, version_paths(row))
+    kept = version_rows(row)
     if not kept.equals(trained.rows):
         differences["predictions"] = (_fingerprint(kept), _fingerprint(trained.rows))
     libraries = current_environment().libraries

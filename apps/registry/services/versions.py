@@ -1,23 +1,30 @@
 """Verbs on versions: register, note, retract."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+import future_skills  # scikit-learn is loaded when a version is registered, not by every command
 from apps.accounts.actors import Actor
-from apps.audit.services import record
+from apps.accounts.rights import Right, verb
+from apps.audit.services import record, turn
+from apps.registry.live import live_deployment
 from apps.registry.models import Dataset, ModelVersion, Retraction, VersionNote
 from apps.registry.selectors import find_version
+from apps.registry.services.keys import sign_manifest
 from apps.registry.services.page import render_after_commit
-from apps.registry.store import keep_version
-from future_skills.artifact import VersionPaths, check_files
+from apps.registry.store import keep_signature, keep_version, published_path
+from future_skills.artifact import VersionPaths, check_files, read_rows, require_own_names
 from future_skills.errors import (
     UsageError,
     VersionExistsError,
     translatable,
 )
 from future_skills.files import sha256_of_file
+from future_skills.lifecycle import Act, Facts, require_allowed, stage_of
 from future_skills.manifest import read_manifest
 from future_skills.text import require_text
 
@@ -32,8 +39,9 @@ def require_new_version(name: str) -> None:
         raise VersionExistsError(version=name)
 
 
+@verb(Right.REGISTER)
 def register_version(*, actor: Actor, path: Path) -> ModelVersion:
-    """Take a trained pair into the registry: every hash is checked, a copy is kept, the row is written.
+    """Take a trained pair into the registry: every hash is checked, a copy is kept, signed, and the row is written.
 
     A model trained by hand and one trained from a page enter by this one function. Nothing is unpickled.
 
@@ -42,15 +50,37 @@ def register_version(*, actor: Actor, path: Path) -> ModelVersion:
         path: of the ``.pkl`` or its manifest.
 
     Raises:
-        ArtifactMissingError, ArtifactHashMismatchError, ManifestError: the files are not what they should be.
+        ArtifactMissingError, ArtifactHashMismatchError, ManifestError: the files are not what they should be, or the
+            metrics of the manifest are not those of its rows.
         VersionExistsError: the name was used already.
+        SigningKeyError: the private key cannot be used.
+    """
+    return take_in(actor=actor, path=path, action="registry.register_version", details={})
+
+
+@verb(Right.REGISTER, Right.ADMINISTER)
+def take_in(*, actor: Actor, path: Path, action: str, details: Mapping[str, Any]) -> ModelVersion:
+    """What registering is, whatever the door (see ``register_version``), whose own right was asked before.
+
+    The row is written last, with its event. A process that is killed before leaves a copy in the store and a ``.sig``,
+    which no row names: registering again finds them as they should be.
+
+    Args:
+        actor: who registers.
+        path: of the ``.pkl`` or its manifest.
+        action: the event's.
+        details: what the event says besides the hashes.
     """
     paths = VersionPaths.of(path)
     manifest = read_manifest(paths.manifest)
     require_new_version(manifest.version)
+    require_own_names(manifest, paths)
     check_files(manifest, paths)
+    future_skills.check_metrics(manifest, read_rows(manifest, paths), path=str(paths.manifest))
     manifest_sha256 = sha256_of_file(paths.manifest)
     keep_version(manifest, paths, manifest_sha256=manifest_sha256)
+    signature = sign_manifest(actor=actor, manifest_sha256=manifest_sha256)
+    keep_signature(signature, name=paths.signature.name, published=paths)
     try:
         with transaction.atomic():
             version = ModelVersion.objects.create(
@@ -60,16 +90,20 @@ def register_version(*, actor: Actor, path: Path) -> ModelVersion:
                 parent=ModelVersion.objects.filter(name=manifest.parent).first(),
                 registered_at=timezone.now(),
                 registered_by=actor.name,
+                signature=signature.model_dump(),
+                published_path=published_path(paths),
             )
             record(
                 actor=actor,
-                action="registry.register_version",
+                action=action,
                 object_type="version",
                 object_id=version.name,
                 details={
                     "manifest_sha256": manifest_sha256,
                     "model_sha256": version.model_sha256,
                     "dataset_sha256": manifest.dataset.sha256,
+                    "key_id": signature.key_id,
+                    **details,
                 },
             )
             render_after_commit()
@@ -79,6 +113,7 @@ def register_version(*, actor: Actor, path: Path) -> ModelVersion:
     return version
 
 
+@verb(Right.REGISTER)
 def add_note(*, actor: Actor, version: str, text: str) -> VersionNote:
     """Add a dated, named line to a version.
 
@@ -96,16 +131,21 @@ def add_note(*, actor: Actor, version: str, text: str) -> VersionNote:
     return note
 
 
+@verb(Right.REGISTER)
 def retract_version(*, actor: Actor, version: str, reason: str) -> Retraction:
     """Say that a version must not be used any more. Its files and its number stay taken.
 
     Raises:
         VersionNotFoundError: no such version.
         UsageError: the reason is empty, or the version was retracted already.
+        NotAllowedError: it is in production.
     """
     reason = _words(reason, translatable("A retraction needs a reason, of 10 000 characters at most."))
-    with transaction.atomic():
+    with turn():
         row = find_version(version)
+        live = live_deployment()
+        stage = stage_of(Facts(live=live is not None and live.version_id == row.pk))
+        require_allowed(Act.RETRACT, stage, version=row.name)
         retraction, created = Retraction.objects.get_or_create(
             version=row, defaults={"reason": reason, "created_at": timezone.now(), "created_by": actor.name}
         )
