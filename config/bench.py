@@ -45,20 +45,27 @@ _state: dict[str, Callable[[str], str]] = {"translate": str}
 def registry() -> ModuleType:
     """The registry's verbs (``config.registry_verbs``), Django set up."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    verbs = importlib.import_module("config.registry_verbs")
+    try:
+        verbs = importlib.import_module("config.registry_verbs")
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     _state["translate"] = verbs.translate
     return verbs
 
 
 def loaded_versions(names: list[str] | None = None) -> list[LoadedVersion]:
     """Registered versions, files checked and opened; all those not retracted by default, oldest first."""
-    versions: list[LoadedVersion] = registry().loaded_versions(names)
+    verbs = registry()
+    verbs.require(actor(None), verbs.Right.READ)
+    versions: list[LoadedVersion] = verbs.loaded_versions(names)
     return versions
 
 
 def actor(declared: str | None) -> Actor:
-    """Who acts: ``--as``, else FUTURE_SKILLS_ACTOR, else the user of the operating system."""
+    """Who acts: the person of FUTURE_SKILLS_TOKEN, else ``--as``, FUTURE_SKILLS_ACTOR, the user of the operating system."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if settings.FUTURE_SKILLS_TOKEN:
+        registry()  # a token is a row, checked even where nothing is registered
     return command_actor(declared)
 
 

@@ -11,20 +11,23 @@ from django.conf import settings  # noqa: E402 — Django must be set up first
 from django.utils import translation  # noqa: E402
 
 from apps.accounts.actors import Actor, command_actor  # noqa: E402
+from apps.accounts.rights import Right, require  # noqa: E402
 from apps.registry.models import ModelVersion  # noqa: E402
 from apps.registry.selectors import find_version, newest_version_name  # noqa: E402
 from apps.registry.services.datasets import register_dataset_file  # noqa: E402
 from apps.registry.services.versions import register_version, require_new_version  # noqa: E402
-from apps.registry.store import version_paths  # noqa: E402
-from future_skills.artifact import LoadedVersion, VersionPaths, load_version, remove_version  # noqa: E402
+from apps.registry.store import open_version  # noqa: E402
+from future_skills.artifact import LoadedVersion, VersionPaths, remove_version  # noqa: E402
 from future_skills.dataset import Dataset  # noqa: E402
 
 __all__ = [
+    "Right",
     "command_actor",
     "find_version",
     "loaded_versions",
     "newest_version_name",
     "register_trained",
+    "require",
     "require_new_version",
     "translate",
 ]
@@ -38,17 +41,17 @@ def translate(message: str) -> str:
 
 
 def loaded_versions(names: list[str] | None = None) -> list[LoadedVersion]:
-    """Registered versions, files checked and opened; all those not retracted by default, oldest first.
+    """Registered versions, checked and opened; all those not retracted by default, oldest first.
 
     Raises:
         VersionNotFoundError: no such version.
-        ArtifactError: a file is absent or was changed.
+        ArtifactError: a file is absent or was changed, nobody vouches for it, or it cannot be opened here.
     """
     if names:
         versions = [find_version(name) for name in names]
     else:
         versions = list(ModelVersion.objects.filter(retraction__isnull=True).order_by("trained_at", "id"))
-    return [load_version(version_paths(version).model, manifest_sha256=version.manifest_sha256) for version in versions]
+    return [open_version(version) for version in versions]
 
 
 def register_trained(*, actor: Actor, model: Path, dataset_file: Path, dataset: Dataset) -> ModelVersion:

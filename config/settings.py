@@ -1,9 +1,12 @@
 """The one settings file: the environment is read here and nowhere else, and nonsense is refused at start."""
 
 import contextlib
+import json
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -27,6 +30,25 @@ def env_bool(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(message)
 
 
+def env_list(name: str, default: str) -> list[str]:
+    """Comma-separated words from the environment; “none” is none of them."""
+    words = [word.strip() for word in env(name, default).split(",") if word.strip()]
+    return [] if words == ["none"] else words
+
+
+def env_storage(name: str) -> dict[str, Any] | None:
+    """A Django storage from the environment, as JSON: ``{"BACKEND": "dotted.Class", "OPTIONS": {…}}``; None where absent."""
+    text = env(name, "")
+    if not text:
+        return None
+    with contextlib.suppress(json.JSONDecodeError):
+        storage = json.loads(text)
+        if isinstance(storage, dict) and "BACKEND" in storage and storage.keys() <= {"BACKEND", "OPTIONS"}:
+            return storage
+    message = f'{name} must be a storage in JSON: {{"BACKEND": "dotted.Class", "OPTIONS": {{…}}}}.'
+    raise ImproperlyConfigured(message)
+
+
 def local_secret_key(path: Path) -> str:
     """Secret key of this installation, made at first use and readable by its owner alone."""
     if not path.exists():
@@ -47,30 +69,50 @@ def local_secret_key(path: Path) -> str:
 # --- Places -----------------------------------------------------------------------------------------------------------
 VAR_DIR = Path(env("FUTURE_SKILLS_VAR", str(BASE_DIR / "var")))
 ARTIFACTS_DIR = Path(env("FUTURE_SKILLS_ARTIFACTS", str(VAR_DIR / "artifacts")))
+# Private halves of the keys that sign versions: on every machine that registers, readable by its owner alone.
+KEYS_DIR = Path(env("FUTURE_SKILLS_KEYS", str(VAR_DIR / "keys")))
+# Where what a storage holds is fetched, to be checked and opened; it may be emptied at any time.
+CACHE_DIR = Path(env("FUTURE_SKILLS_CACHE", str(VAR_DIR / "cache")))
 ML_DIR = Path(env("FUTURE_SKILLS_ML", str(BASE_DIR / "ml")))
+
+# --- The artifact store: ARTIFACTS_DIR, or a Django storage of this installation ----------------------------------------
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if artifacts_storage := env_storage("FUTURE_SKILLS_ARTIFACTS_STORAGE"):
+    STORAGES["artifacts"] = artifacts_storage
+# Dotted names that a model's pickle may use besides those of future_skills/unpickling.py: each is code that it may call.
+FUTURE_SKILLS_ALLOWED_TYPES = env_list("FUTURE_SKILLS_ALLOWED_TYPES", "")
 
 # --- The model that is pinned by configuration (empty: what the registry deployed) --------------------------------------
 FUTURE_SKILLS_MODEL_PATH = env("FUTURE_SKILLS_MODEL_PATH", "")
 FUTURE_SKILLS_MODEL_VERSION = env("FUTURE_SKILLS_MODEL_VERSION", "")
 
-# --- Who acts in a command when --as is not given (see apps/accounts/actors.py) -----------------------------------------
+# --- Who acts in a command (see apps/accounts/actors.py and docs/decisions/0009-who-may-do-what.md) ----------------------
 FUTURE_SKILLS_ACTOR = env("FUTURE_SKILLS_ACTOR", "")
+FUTURE_SKILLS_TOKEN = env("FUTURE_SKILLS_TOKEN", "")
+# Roles of the user of the operating system, where no account has that name; what needs a proof of who acts never counts.
+FUTURE_SKILLS_SYSTEM_ROLES = env_list("FUTURE_SKILLS_SYSTEM_ROLES", "data_scientist,operator")
 
 # --- Django -------------------------------------------------------------------------------------------------------------
 DEBUG = env_bool("FUTURE_SKILLS_DEBUG", default=False)
 SECRET_KEY = os.environ.get("FUTURE_SKILLS_SECRET_KEY") or local_secret_key(VAR_DIR / "secret_key")
-ALLOWED_HOSTS = env("FUTURE_SKILLS_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
+ALLOWED_HOSTS = env_list("FUTURE_SKILLS_HOSTS", "localhost,127.0.0.1,[::1]")
 
 INSTALLED_APPS = [
+    "apps.accounts",  # before Django's own: its createsuperuser and changepassword are guarded
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "apps.audit",
-    "apps.accounts",
     "apps.workforce",
     "apps.registry",
+    "apps.serving",
+    "axes",
 ]
 
 MIDDLEWARE = [
@@ -82,9 +124,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.LoginRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.RefusalPages",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -101,6 +145,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "apps.accounts.access.rights_in_pages",
                 "apps.registry.context_processors.header",
             ],
         },
@@ -145,9 +190,51 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
+# --- People: logins, passwords, lockouts --------------------------------------------------------------------------------
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "registry:home"
+LOGOUT_REDIRECT_URL = "accounts:login"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+SESSION_COOKIE_AGE = 12 * 3600  # one working day
+# Five failures lock a name out from one address for a quarter of an hour; the audit log keeps logins and lockouts.
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "apps.accounts.views.locked_out"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"axes": {"level": "ERROR"}},  # a wrong password is no event of the server, nor a line in a terminal
+}
+
 # --- Safe defaults ------------------------------------------------------------------------------------------------------
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+# Cookies that only travel encrypted, and no page without encryption: by default as soon as the server has a name other
+# than this machine's own, where nothing can be encrypted and nothing leaves.
+HTTPS = env_bool("FUTURE_SKILLS_HTTPS", default=not DEBUG and not LOCAL_HOSTS.issuperset(ALLOWED_HOSTS))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# A proxy in front says that the browser's connection is encrypted; it must set this header itself, whatever came in.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # a body of the API: 10 000 rows, every value given
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

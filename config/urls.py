@@ -1,8 +1,18 @@
-"""Addresses of the pages."""
+"""Addresses of the pages and of the API."""
 
 from django.urls import include, path
+from django.views.i18n import set_language
+
+from apps.accounts.access import public
+from config import api
 
 urlpatterns = [
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", public(set_language), name="set_language"),
+    path("api/v1/", include((api.urlpatterns, "api"))),
+    path("api/<path:rest>", api.unknown_address),
+    path("", include("apps.accounts.urls")),
     path("", include("apps.registry.urls")),
 ]
+
+handler400 = "config.problems.bad_request"
+handler500 = "config.problems.server_error"

@@ -34,6 +34,13 @@
     });
   }
 
+  // The answer to a form that was sent is shown whatever its status: a refusal is a page that says why.
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.requestConfig.verb !== "post") return;
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  });
+
   // Copy buttons appear where the browser can copy.
   function showCopy(scope) {
     if (!navigator.clipboard) return;
