@@ -88,7 +88,8 @@ demo-pages:
 serve: setup
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@echo "http://$(HOST):$(PORT)/ (Ctrl-C stops)"
-	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --no-access-log config.wsgi:application
+	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads 8 --no-access-log \
+	  config.wsgi:application
 
 # --- Tests --------------------------------------------------------------------------------------------------------------
 test: .venv/dev test-postgres test-sqlite

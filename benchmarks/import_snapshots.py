@@ -90,7 +90,7 @@ def sqlite(folder: Path) -> Iterator[str]:
 @contextmanager
 def postgresql(server: str) -> Iterator[str]:
     """A scratch database, dropped afterwards."""
-    import psycopg  # noqa: PLC0415 — an extra
+    import psycopg
 
     name = f"bench_import_{secrets.token_hex(4)}"
     base = server.rsplit("/", 1)[0]

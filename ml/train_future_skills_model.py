@@ -103,6 +103,7 @@ def main() -> int:
         registry = None if options.no_register else bench.registry()
         actor = bench.actor(options.actor)
         if registry is not None:
+            registry.require(actor, registry.Right.REGISTER)
             registry.require_new_version(options.version)
             if options.parent:
                 registry.find_version(options.parent)

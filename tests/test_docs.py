@@ -56,7 +56,7 @@ def test_every_setting_is_in_the_guide() -> None:
 def test_every_command_and_verb_is_in_the_guide() -> None:
     commands = [path.stem for path in ROOT.glob("apps/*/management/commands/*.py") if not path.stem.startswith("_")]
     scripts = [path.name for path in ROOT.glob("ml/*.py")]
-    verbs = re.findall(r"_verb\(verbs, \"([a-z]+)\"", sources("apps/registry/management/commands/registry.py"))
+    verbs = re.findall(r"\bVerb\(\s*\"([a-z-]+)\"", sources("apps/registry/management/verbs/*.py"))
     assert len(commands) >= 5
     assert len(verbs) >= 9
     assert [name for name in (*commands, *scripts, *verbs) if not named(name)] == []
@@ -64,7 +64,10 @@ def test_every_command_and_verb_is_in_the_guide() -> None:
 
 def test_every_option_is_in_the_guide() -> None:
     options = re.findall(
-        r"\"(--[a-z][a-z-]+)\"", sources("apps/*/management/commands/*.py", "apps/accounts/commands.py", "ml/*.py")
+        r"\"(--[a-z][a-z-]+)\"",
+        sources(
+            "apps/*/management/commands/*.py", "apps/*/management/verbs/*.py", "apps/accounts/commands.py", "ml/*.py"
+        ),
     )
     makemessages = {"--keyword", "--no-fuzzy-matching"}
     assert len(options) >= 25

@@ -4,11 +4,22 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from apps.accounts.access import login_actor, request_rights
+from apps.accounts.rights import Right
+from apps.registry.live import live_deployment, open_suspension
+from apps.registry.waiting import waiting_for
+
 
 def header(request: HttpRequest) -> dict[str, Any]:
-    """The live version and how many decisions wait for the person.
+    """What is live, whether predictions are suspended, and how many decisions wait for the person.
 
-    None for the live version: nothing can be in production yet. None for the decisions: nobody is logged in.
+    None: nothing is, nobody has suspended them, the person decides nothing here; and for those who may not read.
     """
-    del request
-    return {"live_version": None, "waiting_count": None}
+    rights = request_rights(request)
+    reads = Right.READ in rights
+    waiting = waiting_for(login_actor(request).name, rights) if reads else None
+    return {
+        "live": live_deployment() if reads else None,
+        "suspension": open_suspension() if reads else None,
+        "waiting_count": waiting and waiting.count(),
+    }

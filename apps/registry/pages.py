@@ -48,6 +48,9 @@ REASONS: Final = (
 )
 """Reasons that manifests give for what could not be computed, marked here for translation."""
 
+SAME_ROWS_MARK: Final = "‡"
+"""Beside figures of “same as today” that stand on fewer rows than the version's own."""
+
 LEVEL_WITH: Final = 0.0025
 """Two macro F1 closer than this are said to be level, where no interval is known."""
 
@@ -520,7 +523,7 @@ def differences_chart(comparison: Comparison) -> SafeString:
 def history_chart(rows: Sequence[VersionRow]) -> SafeString:
     """Macro F1 and accuracy over versions, with the newest one's baseline and the target."""
     newest = rows[-1]
-    same = gettext("“same as today”")
+    same = gettext("“same as today”") + (SAME_ROWS_MARK if newest.same_rows_f1_macro is not None else "")
     lines = [charts.ReferenceLine(same, value) for value in [newest.persistence_f1_macro] if value is not None]
     series = (
         charts.MetricSeries(
@@ -556,7 +559,17 @@ def table_sentence(summary: RegistrySummary) -> str:
                 version=best.name, value=fmt.decimal(best.f1_macro, code)
             )
         )
-        if best.persistence_f1_macro is not None:
+        if best.same_rows_f1_macro is not None:
+            parts.append(
+                gettext(
+                    "on the {rows} test rows whose level now is known, it has {ours} and “same as today” has {theirs}"
+                ).format(
+                    rows=fmt.integer(best.persistence_rows, code),
+                    ours=fmt.decimal(best.same_rows_f1_macro, code),
+                    theirs=fmt.decimal(best.persistence_f1_macro, code),
+                )
+            )
+        elif best.persistence_f1_macro is not None:
             parts.append(
                 gettext("“same as today” has {value} on the same rows").format(
                     value=fmt.decimal(best.persistence_f1_macro, code)
@@ -594,7 +607,10 @@ def _ingredients(words: Manifest) -> list[tuple[Text, str]]:
         (_("Rows of the dataset"), fmt.integer(words.dataset.rows, code)),
         (_("Split"), str(SPLIT_NAMES[words.split.kind])),
         (_("Training periods"), ", ".join(words.split.train_periods) or fmt.UNKNOWN),
-        (_("Training rows"), fmt.integer(words.split.train_rows, code)),
+        (
+            _("Training rows"),
+            fmt.integer(words.split.train_rows, code) if words.split.train_rows_known else fmt.UNKNOWN,
+        ),
         (_("Test period"), words.split.test_period or fmt.UNKNOWN),
         (_("Test rows"), fmt.integer(words.split.test_rows, code)),
         (_("Algorithm"), words.algorithm),
@@ -744,10 +760,13 @@ def comparison_counts(comparison: Comparison) -> str:
 
 
 def seen_sentences(comparison: Comparison) -> list[str]:
-    """Test rows left out because one version trained on them."""
+    """Test rows left out because one version trained on them; or nobody knows whether it did."""
     template = gettext("{version} trained on {count} test rows of the other: they are left out.")
+    unknown = gettext("{version} was trained elsewhere: nobody knows whether it saw these rows.")
     return [
-        template.format(version=name, count=fmt.integer(count, language()))
+        unknown.format(version=name)
+        if count is None
+        else template.format(version=name, count=fmt.integer(count, language()))
         for name, count in comparison.seen.items()
-        if count
+        if count != 0
     ]

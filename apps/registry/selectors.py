@@ -11,8 +11,8 @@ from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import KT
 from django.db.models.functions import Length
 
-from apps.registry.models import ModelVersion
-from future_skills.errors import VersionNotFoundError
+from apps.registry.models import Dataset, ModelVersion
+from future_skills.errors import UsageError, VersionNotFoundError, translatable
 from future_skills.manifest import VERSION_NAME_PATTERN
 
 
@@ -29,6 +29,22 @@ def find_version(name: str) -> ModelVersion:
         newest = ModelVersion.objects.order_by("-id").values_list("name", flat=True)[:20]
         raise VersionNotFoundError(version=name[:80], known=", ".join(newest) or "—")
     return version
+
+
+def find_dataset(sha256: str) -> Dataset:
+    """The registered dataset whose sha256 begins so.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    found = []
+    if re.fullmatch("[0-9a-f]{4,64}", sha256):
+        found = list(Dataset.objects.filter(sha256__startswith=sha256)[:2])
+    if len(found) != 1:
+        raise UsageError(
+            translatable("No single registered dataset has a sha256 that begins with “{sha256}”."), sha256=sha256[:80]
+        )
+    return found[0]
 
 
 def newest_version_name() -> str | None:
@@ -75,6 +91,8 @@ _COLUMNS: Final[Mapping[str, Any]] = {
     "dataset": KT("manifest__dataset__name"),
     "rows": F("manifest__dataset__rows"),
     "persistence_f1_macro": F("persistence_f1_macro"),
+    "persistence_rows": F("manifest__baselines__persistence__rows"),
+    "same_rows_f1_macro": F("manifest__baselines__persistence__model_on_same_rows__f1_macro"),
     "lift": F("emergence_lift"),
     "precision_at_200": F("emergence_precision_at_200"),
     "test_dataset": KT("manifest__dataset__sha256"),
@@ -107,7 +125,11 @@ class TestRows:
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A version as a line of a table. Metrics that could not be computed are None; ``retracted`` is the reason."""
+    """A version as a line of a table. Metrics that could not be computed are None; ``retracted`` is the reason.
+
+    ``persistence_rows``: test rows on which “same as today” stands; where these are not all of them, ``same_rows_f1_macro``
+    is the version's own score on them, else None.
+    """
 
     name: str
     trained_at: datetime
@@ -117,6 +139,8 @@ class VersionRow:
     f1_weighted: float
     f1_macro: float
     persistence_f1_macro: float | None
+    persistence_rows: int | None
+    same_rows_f1_macro: float | None
     lift: float | None
     precision_at_200: float | None
     registered_by: str
@@ -206,6 +230,12 @@ def recent_versions(count: int = 20) -> tuple[VersionRow, ...]:
 def newest_versions(*, limit: int, offset: int) -> tuple[VersionRow, ...]:
     """Versions, the one trained last first."""
     return _rows(ModelVersion.objects.order_by("-trained_at", "-id"), offset, offset + limit)
+
+
+def find_versions(*, text: str, sort: str, limit: int, offset: int) -> tuple[tuple[VersionRow, ...], int]:
+    """Some of the versions that ``versions_page`` would show, and how many there are in all."""
+    found = _matching(text)
+    return _rows(found.order_by(*_ordering(sort)), offset, offset + limit), found.count()
 
 
 def version_names(count: int = 200) -> list[str]:

@@ -7,45 +7,25 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.table import Table
 
+from apps.registry.documents import VersionDocument, VersionList
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import newest_versions
+from apps.registry.standing import stages_of
 from future_skills.comparison import Comparison
+from future_skills.lifecycle import STAGE_NAMES, Stage
 from future_skills.manifest import Metrics
 
 
 def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
     """A page of versions, newest first, in a constant number of queries."""
-    return {
-        "total": ModelVersion.objects.count(),
-        "versions": [
-            {
-                "version": row.name,
-                "date": row.trained_at.isoformat(),
-                "dataset": row.dataset,
-                "dataset_sha256": row.test.dataset,
-                "samples": row.rows,
-                "test_period": row.test.period,
-                "algorithm": row.algorithm,
-                "feature_set": row.feature_set,
-                "n_estimators": row.n_estimators,
-                "accuracy": row.accuracy,
-                "f1_weighted": row.f1_weighted,
-                "f1_macro": row.f1_macro,
-                "persistence_f1_macro": row.persistence_f1_macro,
-                "emergence_lift": row.lift,
-                "precision_at_200": row.precision_at_200,
-                "registered_by": row.registered_by,
-                "retracted": row.retracted,
-            }
-            for row in newest_versions(limit=limit, offset=offset)
-        ],
-    }
+    rows = newest_versions(limit=limit, offset=offset)
+    return VersionList.of(rows, ModelVersion.objects.count()).to_dict()
 
 
 def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
     """The history table."""
     table = Table(title=_("Versions, newest first"))
-    for heading in (_("Version"), _("Date"), _("Dataset"), _("Algorithm")):
+    for heading in (_("Version"), _("Stage"), _("Date"), _("Dataset"), _("Algorithm")):
         table.add_column(heading, overflow="fold")
     for heading in (
         _("Rows"),
@@ -59,9 +39,9 @@ def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in versions:
-        name = row["version"] + (" " + _("(retracted)") if row["retracted"] else "")
         table.add_row(
-            name,
+            row["version"],
+            _(STAGE_NAMES[Stage(row["stage"])]),
             row["date"][:10],
             f"{row['dataset']} {row['dataset_sha256'][:8]}",
             f"{row['algorithm']}, {row['feature_set']}",
@@ -70,39 +50,28 @@ def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
             _figure(row["accuracy"]),
             _figure(row["f1_weighted"]),
             _figure(row["f1_macro"]),
-            _figure(row["persistence_f1_macro"]),
+            _figure(row["persistence_f1_macro"]) + ("‡" if row["same_rows_f1_macro"] is not None else ""),
             _figure(row["emergence_lift"], 1),
             _figure(row["precision_at_200"], 3),
+        )
+    if any(row["same_rows_f1_macro"] is not None for row in versions):
+        table.caption = _(
+            "‡ on the rows whose level now is known; “registry show” gives the version's score on these rows"
         )
     return table
 
 
 def version_document(version: ModelVersion) -> dict[str, Any]:
     """Everything about a version, in JSON."""
-    retraction = getattr(version, "retraction", None)
-    return {
-        "version": version.name,
-        "registered_at": version.registered_at.isoformat(),
-        "registered_by": version.registered_by,
-        "manifest_sha256": version.manifest_sha256,
-        "model_sha256": version.model_sha256,
-        "dataset_kept": version.dataset_id is not None,
-        "notes": [
-            {"at": note.created_at.isoformat(), "by": note.created_by, "text": note.text}
-            for note in version.notes.all()
-        ],
-        "retracted": None
-        if retraction is None
-        else {"at": retraction.created_at.isoformat(), "by": retraction.created_by, "reason": retraction.reason},
-        "manifest": version.manifest,
-    }
+    return VersionDocument.of(version).to_dict()
 
 
 def version_lines(version: ModelVersion) -> Iterator[str]:
     """A version in words and figures, for a terminal."""
     manifest = version.words
     retraction = getattr(version, "retraction", None)
-    yield f"{manifest.version} — {manifest.algorithm}, {manifest.feature_set}"
+    stage = _(STAGE_NAMES[stages_of([version.pk])[version.pk]])
+    yield f"{manifest.version} — {stage} — {manifest.algorithm}, {manifest.feature_set}"
     if retraction is not None:
         yield _("RETRACTED by {name}: {reason}").format(name=retraction.created_by, reason=retraction.reason)
     yield _("Trained {date} by {name} in {seconds} s; registered by {registrar}.").format(
@@ -111,20 +80,34 @@ def version_lines(version: ModelVersion) -> Iterator[str]:
         seconds=round(manifest.duration_s),
         registrar=version.registered_by,
     )
+    if version.signature:
+        yield _("Signed with the key {key}.").format(key=version.signature["key_id"][:12])
+    else:
+        yield _("Not signed: an administrator can, with registry keys --sign {version}.").format(version=version.name)
     dataset = manifest.dataset
     yield _("Dataset: {name}, {rows} rows, periods {periods}, sha256 {sha256}.").format(
         name=dataset.name, rows=dataset.rows, periods=", ".join(dataset.periods) or "—", sha256=dataset.sha256
     )
     split = manifest.split
     yield _("Split: {kind}; {train} rows trained, {test} rows tested (period {period}).").format(
-        kind=split.kind, train=split.train_rows, test=split.test_rows, period=split.test_period or "—"
+        kind=split.kind,
+        train=split.train_rows if split.train_rows_known else "?",
+        test=split.test_rows,
+        period=split.test_period or "—",
     )
     yield _("Hyperparameters: {words}.").format(
         words=", ".join(f"{name} {value}" for name, value in manifest.hyperparameters.items())
     )
+    persistence = manifest.baselines.persistence
+    same_rows = persistence and persistence.model_on_same_rows
     for name, metrics in {
         manifest.version: manifest.metrics,
-        _("same as today"): manifest.baselines.persistence,
+        **(
+            {_("{version} on the rows of “same as today”").format(version=manifest.version): same_rows}
+            if same_rows
+            else {}
+        ),
+        _("same as today"): persistence,
         _("rules (a rule, not a model)"): manifest.baselines.rules,
         _("majority"): manifest.baselines.majority,
     }.items():

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -11,14 +12,21 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from apps.accounts.access import needs
+from apps.accounts.rights import Right
 from apps.registry import pages, selectors
 from apps.registry.models import ModelVersion
+from apps.registry.paging import asked_page, beyond
 from apps.registry.selectors import VersionRow
 from apps.registry.services.comparison import compare_versions
+from apps.registry.standing import stages_by_name, stages_of
 from future_skills.comparison import Comparison
 from future_skills.errors import FutureSkillsError, VersionNotFoundError
+from future_skills.lifecycle import STAGE_NAMES, Stage
 
 TEXT_LENGTH = 100
+CSV_BATCH = 500
+"""Rows of the export whose stages are asked at once."""
 
 
 # --- The table of versions ------------------------------------------------------------------------
@@ -46,12 +54,8 @@ def parse_table_query(request: HttpRequest) -> TableQuery:
     if sort.removeprefix("-") not in selectors.SORTS:
         notices.append(gettext("The table cannot be sorted by “{name}”: it is sorted by date.").format(name=sort[:40]))
         sort = selectors.DEFAULT_SORT
-    asked = request.GET.get("page") or "1"
-    page = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else 0
-    if page < 1:
-        notices.append(gettext("There is no page “{name}”: this is the first one.").format(name=asked[:40]))
-        page = 1
-    return TableQuery(text[:TEXT_LENGTH], sort, page, tuple(notices))
+    page, said = asked_page(request)
+    return TableQuery(text[:TEXT_LENGTH], sort, page, (*notices, *said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Column:
 
 _HEADINGS = (
     ("version", _("Version"), "", False),
+    ("stage", _("Stage"), "", False),
     ("date", _("Date"), "", False),
     ("dataset", _("Dataset"), "", False),
     ("rows", _("Rows"), "", True),
@@ -84,6 +89,8 @@ def _columns(query: TableQuery) -> list[Column]:
 
 
 def _column(query: TableQuery, key: str, name: object, unit: object, numeric: bool) -> Column:
+    if key not in selectors.SORTS:
+        return Column(name, unit, "", "none", numeric)
     descending = f"-{key}"
     first = descending if numeric or key == "date" else key
     turned = key if query.sort == descending else descending
@@ -92,6 +99,7 @@ def _column(query: TableQuery, key: str, name: object, unit: object, numeric: bo
     return Column(name, unit, query.address(sort=target, page=1), state, numeric)
 
 
+@needs(Right.READ)
 @require_safe
 def versions(request: HttpRequest) -> HttpResponse:
     """The table of versions: which exist, which is best, beside “same as today”."""
@@ -100,17 +108,17 @@ def versions(request: HttpRequest) -> HttpResponse:
     summary = selectors.registry_summary()
     notices = list(query.notices)
     if found.page < query.page:
-        notices.append(
-            gettext("There is no page {asked}: this is the last one, {page}.").format(asked=query.page, page=found.page)
-        )
+        notices.append(beyond(query.page, found.page))
     reference = summary.newest.test if summary.newest else None
+    stages = stages_by_name(row.name for row in found.rows)
     context = {
         "query": query,
         "found": found,
         "summary": summary,
         "sentence": pages.table_sentence(summary),
-        "rows": [(row, row.test != reference) for row in found.rows],
+        "rows": [(row, row.test != reference, stages[row.name]) for row in found.rows],
         "other_tests": any(row.test != reference for row in found.rows),
+        "fewer_rows": any(row.same_rows_f1_macro is not None for row in found.rows),
         "columns": _columns(query),
         "notices": notices,
         "section": "versions",
@@ -122,6 +130,7 @@ def versions(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/versions.html", context)
 
 
+@needs(Right.READ)
 @require_safe
 def versions_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The same rows and columns as the table, all pages, as a file that a spreadsheet opens in the active language."""
@@ -150,12 +159,14 @@ def _csv_lines(rows: Iterator[VersionRow]) -> Iterator[str]:
 
     yield "\ufeff"
     heads = [f"{name} ({unit})" if unit and unit != "%" else str(name) for _key, name, unit, _numeric in _HEADINGS]
-    yield writer.writerow([*heads, gettext("Retracted")])
-    for row in rows:
-        yield writer.writerow(_csv_cells(row, number))
+    yield writer.writerow(heads)
+    while batch := tuple(islice(rows, CSV_BATCH)):
+        stages = stages_by_name(row.name for row in batch)
+        for row in batch:
+            yield writer.writerow(_csv_cells(row, stages[row.name], number))
 
 
-def _csv_cells(row: VersionRow, number: Callable[[float | None], str]) -> list[str | int]:
+def _csv_cells(row: VersionRow, stage: Stage, number: Callable[[float | None], str]) -> list[str | int]:
     dataset = f"'{row.dataset}" if row.dataset.lstrip()[:1] in "=+-@" else row.dataset
     figures = (
         row.accuracy,
@@ -165,11 +176,12 @@ def _csv_cells(row: VersionRow, number: Callable[[float | None], str]) -> list[s
         row.lift,
         row.precision_at_200,
     )
-    retracted = gettext("yes") if row.retracted else ""
-    return [row.name, row.trained_at.isoformat(), dataset, row.rows, *map(number, figures), retracted]
+    words = gettext(STAGE_NAMES[stage])
+    return [row.name, words, row.trained_at.isoformat(), dataset, row.rows, *map(number, figures)]
 
 
 # --- A version ------------------------------------------------------------------------------------
+@needs(Right.READ)
 @require_safe
 def version(request: HttpRequest, name: str) -> HttpResponse:
     """A version: what it is worth beside the baselines, and what it was made of."""
@@ -179,6 +191,7 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "version": found,
         "words": words,
+        "stage": stages_of([found.pk])[found.pk],
         "retraction": getattr(found, "retraction", None),
         "sentence": pages.version_sentence(words),
         "measures": pages.version_measures(words),
@@ -222,6 +235,7 @@ def _choice(request: HttpRequest, side: str) -> Choice:
         return Choice(typed, None, error.explain(gettext))
 
 
+@needs(Right.READ)
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Two versions on the same rows: which is better, in what, and what was not the same when they were made."""

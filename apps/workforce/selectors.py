@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 from django.db.models import QuerySet
 
+from apps.audit.models import AuditEvent
 from apps.workforce.models import JobRole, Skill, SkillSnapshot
 from future_skills import schema
 
@@ -97,3 +98,13 @@ def known_names() -> dict[str, list[str]]:
         schema.CATEGORY: Skill.objects.order_by("category").values_list("category", flat=True).distinct(),
     }
     return {column: list(values) for column, values in columns.items()}
+
+
+def newest_event() -> int:
+    """Number of the newest event of the audit log; 0 where there is none."""
+    return AuditEvent.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+
+
+def facts_changed_since(event: int) -> bool:
+    """Whether an act has written facts after that event of the audit log."""
+    return AuditEvent.objects.filter(sequence__gt=event, object_type="snapshots").exists()

@@ -13,6 +13,7 @@ from django.db.models import Count, Max
 from django.utils.translation import gettext
 
 from apps.accounts.actors import Actor
+from apps.accounts.rights import Right, verb
 from apps.audit.services import record
 from apps.workforce.models import JobRole, Skill, SkillSnapshot
 from apps.workforce.selectors import PERIOD_FACTS, stored_facts
@@ -55,6 +56,7 @@ class ImportCounts:
         )
 
 
+@verb(Right.IMPORT_FACTS)
 def store_snapshots(
     *, actor: Actor, batches: Iterable[pl.DataFrame], source: str, action: str = "workforce.store_snapshots"
 ) -> ImportCounts:
@@ -138,6 +140,7 @@ class ImportResult:
     files: tuple[ImportedFile, ...]
 
 
+@verb(Right.IMPORT_FACTS)
 def import_snapshots(
     *,
     actor: Actor,

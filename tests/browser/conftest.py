@@ -5,12 +5,19 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 # Playwright's synchronous interface keeps an event loop in this thread, which Django takes for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+PATIENCE = 20_000
+"""Milliseconds that a busy machine may take for anything."""
+
+expect.set_options(timeout=PATIENCE)
 
 OpenPage = Callable[..., Page]
 
@@ -32,18 +39,33 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, live_server) -> Iterator[OpenPage]:
-    """Open an address of the test's server; the test fails if the browser's console speaks or a script breaks."""
+def open_page(browser: Browser, live_server, login: Callable[..., Client]) -> Iterator[OpenPage]:
+    """Open an address of the test's server; the test fails if the browser's console speaks or a script breaks.
+
+    Whoever looks is an auditor, unless ``roles`` says otherwise: none is somebody without a role, None a stranger.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_one(address: str, *, language: str = "fr", theme: str = "light", width: int = 1440, **options) -> Page:
+    def open_one(
+        address: str,
+        *,
+        roles: tuple[str, ...] | None = ("auditor",),
+        language: str = "fr",
+        theme: str = "light",
+        width: int = 1440,
+        **options,
+    ) -> Page:
         context = browser.new_context(
             locale=language, color_scheme=theme, viewport={"width": width, "height": 900}, **options
         )
         contexts.append(context)
+        if roles is not None:
+            name = settings.SESSION_COOKIE_NAME
+            session = login(*roles).cookies[name].value
+            context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{live_server.url}{address}")
@@ -52,4 +74,4 @@ def open_page(browser: Browser, live_server) -> Iterator[OpenPage]:
     yield open_one
     for context in contexts:
         context.close()
-    assert [one for one in complaints if "404 (Not Found)" not in one] == []
+    assert [one for one in complaints if "the server responded with a status of 4" not in one] == []

@@ -3,19 +3,47 @@
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Q
 from django.utils import timezone
 
-from apps.registry.models import ModelVersion
+from apps.registry.live import open_suspension, timeline
+from apps.registry.models import (
+    Approval,
+    ApprovalWithdrawal,
+    Deployment,
+    GateOverride,
+    GatePolicyChoice,
+    GateReport,
+    ModelVersion,
+    Retraction,
+    Suspension,
+    ValidationSample,
+    VersionNote,
+    WorksCouncilRecord,
+)
 from apps.registry.selectors import all_versions
+from apps.registry.standing import briefs_of
 from future_skills.files import written_whole
-from future_skills.registry_page import HistoryLine, VersionDetails, registry_page
+from future_skills.gates import Verdict
+from future_skills.registry_page import (
+    Decision,
+    HistoryLine,
+    Production,
+    Promotion,
+    Served,
+    VersionDetails,
+    registry_page,
+)
 
 DETAILED_VERSIONS = 30
 """Versions described one by one; the history table has them all."""
+
+DEPLOYMENTS_SHOWN = 10
+"""The last ones; the page of production has them all."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +71,12 @@ def registry_page_text() -> str:
         )
         for row in all_versions(text="", sort="-date")
     ]
-    versions = ModelVersion.objects.order_by("-trained_at", "-id")
+    versions = list(
+        ModelVersion.objects.order_by("-trained_at", "-id")
+        .select_related("retraction")
+        .prefetch_related("notes")[:DETAILED_VERSIONS]
+    )
+    promotions, council = _promotions([version.pk for version in versions])
     details = [
         VersionDetails(
             manifest=version.words,
@@ -51,18 +84,86 @@ def registry_page_text() -> str:
             registered_at=version.registered_at,
             notes=tuple((note.created_at, note.created_by, note.text) for note in version.notes.all()),
             retracted=version.retraction.reason if hasattr(version, "retraction") else None,
+            promotion=promotions[version.pk],
         )
-        for version in versions.select_related("retraction").prefetch_related("notes")[:DETAILED_VERSIONS]
+        for version in versions
     ]
-    return registry_page(history=history, details=details, updated_at=_last_change())
+    updated_at, updated_by = _last_change()
+    return registry_page(
+        history=history,
+        details=details,
+        production=_production(council),
+        updated_at=updated_at,
+        updated_by=updated_by,
+    )
 
 
-def _last_change() -> datetime:
-    """When something was registered, noted or retracted last; now where nothing was yet."""
-    moments = ModelVersion.objects.aggregate(
-        Max("registered_at"), Max("notes__created_at"), Max("retraction__created_at")
-    ).values()
-    return timezone.localtime(max((moment for moment in moments if moment), default=timezone.now()))
+def _promotions(versions: list[int]) -> tuple[dict[int, Promotion], WorksCouncilRecord | None]:
+    """Where each version stands, by key; and what was done with the works council for the system as a whole."""
+    records: dict[int | None, WorksCouncilRecord] = {}
+    for record in WorksCouncilRecord.objects.filter(Q(version=None) | Q(version__in=versions)).order_by("id"):
+        records[record.version_id] = record
+    found = {}
+    for key, brief in briefs_of(versions).items():
+        report, council = brief.report or brief.outdated, records.get(key)
+        found[key] = Promotion(
+            stage=brief.stage,
+            verdict=Verdict(report.verdict) if report else None,
+            report=(report.sha256, report.created_at, report.created_by) if report else None,
+            outdated=brief.outdated is not None,
+            decisions=tuple(
+                Decision(one.team, one.decision, one.created_by, one.created_at, one.comment)
+                for one in brief.decisions.values()
+            ),
+            lifted=(brief.override.created_by, brief.override.expires_at) if brief.override else None,
+            council=council.state if council else None,
+        )
+    return found, records.get(None)
+
+
+def _production(council: WorksCouncilRecord | None) -> Production:
+    suspension = open_suspension()
+    return Production(
+        served=tuple(
+            Served(one.version.name, one.started_at, one.ended_at, one.started_by, one.kind, one.reason)
+            for one in timeline()[:DEPLOYMENTS_SHOWN]
+        ),
+        suspended=(suspension.started_at, suspension.started_by, suspension.reason) if suspension else None,
+        council=(council.state, council.held_on) if council else None,
+    )
+
+
+_FACTS: Final = (
+    (ModelVersion, "registered_at", "registered_by"),
+    (VersionNote, "created_at", "created_by"),
+    (Retraction, "created_at", "created_by"),
+    (GateReport, "created_at", "created_by"),
+    (GateOverride, "created_at", "created_by"),
+    (Approval, "created_at", "created_by"),
+    (ApprovalWithdrawal, "created_at", "created_by"),
+    (Deployment, "started_at", "started_by"),
+    (Suspension, "started_at", "started_by"),
+    (Suspension, "ended_at", "ended_by"),
+    (WorksCouncilRecord, "created_at", "created_by"),
+    (GatePolicyChoice, "created_at", "created_by"),
+)
+"""Everything that changes the page, with the columns that say when and by whom; the newest row has the highest key."""
+
+
+def _newest_facts() -> list[tuple[Any, ...] | None]:
+    """The newest of each; they are the same as before where nothing that the page says has changed meanwhile."""
+    return [
+        *(model.objects.order_by("-pk").values_list(at, by).first() for model, at, by in _FACTS),
+        ValidationSample.objects.order_by(F("completed_at").desc(nulls_last=True)).values_list("result_sha256").first(),
+    ]
+
+
+def _last_change() -> tuple[datetime, str]:
+    """When the registry changed last, and by whom; now, and by nobody, where nothing was registered yet."""
+    *newest, _sample = _newest_facts()
+    changes = [(moment, name) for moment, name in filter(None, newest) if moment is not None]
+    moment, name = max(changes, default=(timezone.now(), ""))
+    return timezone.localtime(moment), name
 
 
 def render_registry_page() -> Path:
@@ -71,12 +172,11 @@ def render_registry_page() -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    path = registry_page_path()
-    written, text = "", registry_page_text()
-    while written != text:  # another process may commit, and write its page, while this one is written
+    path, written = registry_page_path(), None
+    while written != (newest := _newest_facts()):  # another process may commit, and write its page, meanwhile
         with written_whole(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        written, text = text, registry_page_text()
+            temporary.write_text(registry_page_text(), encoding="utf-8")
+        written = newest
     return path
 
 

@@ -1,15 +1,18 @@
 """Filters that write numbers, dates and need levels as the active language does."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from apps.registry.pages import LEVEL_NAMES
 from future_skills import formatting
+from future_skills.gate_text import verdict_text
+from future_skills.gates import Verdict
+from future_skills.lifecycle import STAGE_NAMES, Stage
 
 register = template.Library()
 
@@ -67,9 +70,9 @@ def moment(value: datetime | None) -> str:
 
 
 @register.filter
-def day(value: datetime | None) -> str:
-    """``4 mars 2026``, in the installation's time zone."""
-    return formatting.day(value and timezone.localtime(value), _language())
+def day(value: date | None) -> str:
+    """``4 mars 2026``; of a moment, in the installation's time zone."""
+    return formatting.day(timezone.localtime(value) if isinstance(value, datetime) else value, _language())
 
 
 @register.filter
@@ -92,3 +95,15 @@ def level(value: str) -> SafeString:
         f"level-{value.lower()}",
         LEVEL_NAMES.get(value, value),
     )
+
+
+@register.filter
+def verdict(value: str) -> SafeString:
+    """A verdict: its sign, its word, its colour."""
+    return format_html('<span class="verdict {}">{}</span>', value, verdict_text(Verdict(value), _language()))
+
+
+@register.filter
+def stage(value: str) -> SafeString:
+    """The stage of a version, as a tag."""
+    return format_html('<span class="tag stage {}">{}</span>', value, gettext(STAGE_NAMES[Stage(value)]))

@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from django.core.management import CommandError, call_command
 
 from apps.accounts.actors import Actor
 from apps.registry.models import ModelVersion
@@ -19,6 +18,7 @@ from future_skills import schema
 from future_skills.dataset import build_dataset, read_dataset, write_dataset
 from future_skills.simulation import CompanyParameters, simulate_company
 from future_skills.training import Recipe, train
+from tests.apps.registry.promotion import EASY, NADIA, hire, put_in_force, twin
 
 
 @pytest.fixture(scope="session")
@@ -76,18 +76,9 @@ def registered(facts: pl.DataFrame, pairs: Path, analyst: Actor) -> list[ModelVe
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a management command as a person does: exit code, stdout, stderr."""
-
-    def run_it(*words: str) -> tuple[int, str, str]:
-        code, refusal = 0, ""
-        try:
-            call_command(*words)
-        except CommandError as error:
-            code, refusal = error.returncode, str(error)
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        output = capsys.readouterr()
-        return code, output.out, output.err + refusal
-
-    return run_it
+def office(registered: list[ModelVersion], pairs: Path, person: Callable[..., Any], tmp_path: Path) -> Path:
+    """The people who decide, and a policy that v1 and v3 (its very model) meet, v2 does not; gives the published pairs."""
+    hire(person)
+    put_in_force(tmp_path, EASY)
+    register_version(actor=NADIA, path=twin(pairs, "v1", "v3"))
+    return pairs

@@ -8,8 +8,19 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apps.registry.models import Dataset, ModelVersion
+from apps.registry.live import champions, live_deployment
+from apps.registry.models import Approval, Dataset, Deployment, GateReport, ModelVersion
+from apps.registry.policies import active_policy
 from future_skills.comparison import Comparison, Difference
+from future_skills.gates import (
+    Check,
+    Evidence,
+    Interval,
+    ReferenceFacts,
+    TestRowsFacts,
+    Verdict,
+    evidence_sha256,
+)
 from future_skills.manifest import (
     BaselineMetrics,
     Baselines,
@@ -27,6 +38,7 @@ from future_skills.manifest import (
     Split,
     manifest_text,
 )
+from future_skills.policy import policy_sha256
 from future_skills.schema import CATEGORICAL_FEATURES, LEVELS, NUMERIC_FEATURES
 
 Matrix = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
@@ -315,3 +327,139 @@ def comparison(reference: str = "v1", challenger: str = "v2", **changes: Any) ->
         "reason": None,
     }
     return Comparison(**(values | changes))
+
+
+# --- Promotion ----------------------------------------------------------------------------------------------------------
+def checks(*, written: str = "promotable", second: str = "promotable") -> tuple[Check, ...]:
+    """Criteria of both locks and a target; ``written`` and ``second`` are the verdicts of one criterion of each."""
+    return (
+        Check(
+            key="previous",
+            lock="written",
+            verdict=Verdict(written),
+            observed=0.9542,
+            required=0.9214,
+            facts={"reference": "persistence", "first": 1, "gain_required": 0.02, "rows": 32414, "gain": 0.031},
+        ),
+        *(
+            Check(
+                key=f"precision.{level}",
+                lock="written",
+                verdict=Verdict.PROMOTABLE,
+                observed=share,
+                required=0.6,
+                facts={"level": level, "predicted": 2500},
+            )
+            for level, share in zip(LEVELS, (0.99, 0.96, 0.73), strict=True)
+        ),
+        Check(key="later_rows", lock="second", verdict=Verdict.PROMOTABLE, observed="2024-02", required="time"),
+        *(
+            Check(
+                key=f"not_worse.{metric}.persistence",
+                lock="second",
+                verdict=Verdict(second),
+                observed=difference,
+                required=margin,
+                facts={
+                    "metric": metric,
+                    "reference": "persistence",
+                    "name": "persistence",
+                    "low": difference - 0.011,
+                    "high": difference + 0.009,
+                    "rows": 32414,
+                    "chance": 0.93,
+                    "rows_needed": 11221,
+                },
+            )
+            for metric, difference, margin in (("accuracy", -0.004, -0.02), ("severe_error_rate", 0.003, 0.005))
+        ),
+        Check(
+            key="target.accuracy",
+            lock="target",
+            verdict=Verdict.PROMOTABLE,
+            observed=0.9542,
+            required=0.8,
+            facts={"measure": "accuracy"},
+        ),
+    )
+
+
+def report(version: ModelVersion, *, written: str = "promotable", second: str = "promotable") -> GateReport:
+    """The present report of a version, as if it had been evaluated now."""
+    policy, key = active_policy(), champions().of(version.pk)
+    evidence = Evidence(
+        version=version.name,
+        model_sha256=version.model_sha256,
+        manifest_sha256=version.manifest_sha256,
+        dataset_sha256=version.manifest["dataset"]["sha256"],
+        policy_sha256=policy_sha256(policy),
+        policy=policy,
+        test=TestRowsFacts(
+            sha256=sha("test rows"),
+            kind="time",
+            period="2024-02",
+            rows=32414,
+            roles=750,
+            skills=135,
+            uses=GateReport.objects.count(),
+        ),
+        metrics=version.words.metrics,
+        intervals={"accuracy": Interval(value=0.9542, low=0.943, high=0.963)},
+        seen=0,
+        references={"persistence": ReferenceFacts(name="persistence", rows=32414, chance=0.93)},
+        sample=None,
+        checks=checks(written=written, second=second),
+    )
+    return GateReport.objects.create(
+        version=version,
+        sha256=evidence_sha256(evidence.document()),
+        verdict=evidence.verdict,
+        written_verdict=evidence.written_verdict,
+        model_sha256=evidence.model_sha256,
+        champion=ModelVersion.objects.filter(pk=key).first(),
+        policy_sha256=evidence.policy_sha256,
+        test_rows_sha256=evidence.test.sha256,
+        created_at=BASE_TIME + timedelta(days=30),
+        created_by="camille",
+        content=evidence.document(),
+    )
+
+
+def approval(of: GateReport, team: str, by: str, *, decision: str = "approve", comment: str = "") -> Approval:
+    """What a team decided of a report."""
+    return Approval.objects.create(
+        version=of.version,
+        report=of,
+        team=team,
+        decision=decision,
+        comment=comment,
+        report_sha256=of.sha256,
+        model_sha256=of.model_sha256,
+        created_at=BASE_TIME + timedelta(days=31),
+        created_by=by,
+    )
+
+
+def approved(version: ModelVersion) -> GateReport:
+    """The present report of a version, approved by both teams."""
+    made = report(version)
+    approval(made, "data", "dominique")
+    approval(made, "drh", "claire", comment="Vu en comité.")
+    return made
+
+
+def deployment(version: ModelVersion, *, days: int = 32, kind: str = "deploy", reason: str = "") -> Deployment:
+    """A version put into production that many days after ``BASE_TIME``, in the place of what is there."""
+    at = BASE_TIME + timedelta(days=days)
+    before = live_deployment()
+    if before is not None:
+        Deployment.objects.filter(pk=before.pk).update(live=False, ended_at=at)
+    return Deployment.objects.create(
+        version=version,
+        previous=before,
+        report=None if kind == "rollback" else (version.reports.first() or report(version)),
+        kind=kind,
+        reason=reason,
+        started_at=at,
+        started_by="olivier",
+    )

@@ -29,7 +29,7 @@ def test_two_registered_versions_are_compared_on_the_rows_they_share() -> None:
 @pytest.mark.usefixtures("registered")
 def test_the_second_time_nothing_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = compare_versions("v1", "v2")
-    monkeypatch.setattr(service, "read_rows", None)
+    monkeypatch.setattr(service, "version_rows", None)
     assert compare_versions("v1", "v2") is first
 
 

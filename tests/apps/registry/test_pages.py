@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,13 +11,19 @@ from django.urls import reverse
 from django.utils import translation
 
 from apps.registry import pages, selectors, views
-from apps.registry.models import Retraction, VersionNote
+from apps.registry.models import ModelVersion, Retraction, VersionNote
 from future_skills.errors import ArtifactMissingError
 from tests.apps.registry import factories as make
 
 pytestmark = pytest.mark.django_db
 
 THIN, NBSP = "\u202f", "\u00a0"
+
+
+@pytest.fixture
+def client(login: Callable[..., Client]) -> Client:
+    """The browser of somebody who may read, and nothing else."""
+    return login("auditor")
 
 
 @pytest.fixture
@@ -139,10 +146,15 @@ def test_nonsense_in_the_address_is_said_not_suffered(
 def test_ten_thousand_versions_cost_as_many_queries_as_two(
     client: Client, two_versions: None, django_assert_num_queries
 ) -> None:
+    make.deployment(selectors.find_version("v1"))
+    make.report(selectors.find_version("v2"))
     page(client, "/versions/")
-    with django_assert_num_queries(8) as few:
+    # Who is logged in and what they may do; what is live; the table; the stages of its versions.
+    with django_assert_num_queries(3 + 2 + 8 + 10) as few:
         page(client, "/versions/?sort=-f1_macro")
     make.many_versions(300, first=3)
+    for found in ModelVersion.objects.filter(name__in=[f"v{number}" for number in range(3, 200)]):
+        make.approval(make.report(found), "data", "dominique")
     with django_assert_num_queries(len(few)):
         page(client, "/versions/?sort=-f1_macro&page=4")
 
@@ -250,8 +262,22 @@ def test_a_version_with_the_longest_name(french: Client) -> None:
 
 def test_a_version_page_stays_flat(client: Client, two_versions: None, django_assert_num_queries) -> None:
     page(client, "/versions/v2/")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3 + 2 + 2 + 3):  # who reads it, what is live, the version, its stage
         page(client, "/versions/v2/")
+
+
+def test_the_stage_of_each_version_is_in_the_table_on_its_page_and_in_the_export(
+    french: Client, english: Client
+) -> None:
+    live, ready = make.version("v1"), make.version("v2", history=True)
+    make.deployment(live)
+    make.approved(ready)
+    text = page(english, "/versions/")
+    assert '<span class="tag stage live">in production</span>' in text
+    assert '<span class="tag stage approved">approved</span>' in text
+    assert '<span class="tag stage approved">approved</span>' in page(english, "/versions/v2/")
+    body = b"".join(english.get("/versions.csv?sort=version").streaming_content).decode()
+    assert [row["Stage"] for row in csv.DictReader(io.StringIO(body[1:]))] == ["in production", "approved"]
 
 
 # --- Two versions -------------------------------------------------------------------------------------------------------

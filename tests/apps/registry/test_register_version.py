@@ -11,7 +11,7 @@ from django.conf import settings
 from apps.accounts.actors import Actor
 from apps.audit.models import AuditEvent
 from apps.audit.services import verify_chain
-from apps.registry.models import Dataset, ModelVersion
+from apps.registry.models import Dataset, ModelVersion, Retraction
 from apps.registry.services import page
 from apps.registry.services.datasets import register_dataset_file
 from apps.registry.services.reproduction import reproduce_version
@@ -27,11 +27,14 @@ from future_skills.dataset import read_dataset
 from future_skills.errors import (
     ArtifactHashMismatchError,
     ArtifactMissingError,
+    ManifestError,
+    NotAllowedError,
     NotReproducibleError,
     UsageError,
     VersionExistsError,
     VersionNotFoundError,
 )
+from tests.apps.registry import promotion
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -56,7 +59,7 @@ def test_a_name_is_used_once(registered: list[ModelVersion], pairs: Path, analys
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet"])
+@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet", ".cases.json"])
 def test_a_changed_file_is_refused_and_no_row_is_written(pairs: Path, analyst: Actor, suffix: str) -> None:
     path = pairs / f"future_skills_model_v1{suffix}"
     path.write_bytes(path.read_bytes() + b" ")
@@ -71,6 +74,34 @@ def test_a_pair_without_its_manifest_is_refused(pairs: Path, analyst: Actor) -> 
     (pairs / "future_skills_model_v1.json").unlink()
     with pytest.raises(ArtifactMissingError, match=r"v1\.json"):
         register_version(actor=analyst, path=pairs / "future_skills_model_v1.pkl")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("metrics.accuracy", 0.99),
+        ("metrics.per_class.HIGH.precision", 1.0),
+        ("metrics.confusion_matrix", [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+        ("metrics.emergence.precision_at_200", 0.95),
+        ("baselines.persistence.f1_macro", 0.1),
+        ("baselines.persistence", None),
+        ("split.train_rows", 1_000_000),
+    ],
+)
+def test_an_embellished_manifest_is_refused(pairs: Path, analyst: Actor, place: str, value: Any) -> None:
+    path = pairs / "future_skills_model_v1.json"
+    words = json.loads(path.read_text())
+    *parents, last = place.split(".")
+    part = words
+    for name in parents:
+        part = part[name]
+    part[last] = value
+    path.write_text(json.dumps(words))
+    with pytest.raises(ManifestError, match=f"does not tell the truth: {place}"):
+        register_version(actor=analyst, path=path)
+    assert ModelVersion.objects.count() == 0
+    assert not (settings.ARTIFACTS_DIR / "versions").exists()
 
 
 def test_a_note_is_dated_named_and_audited(registered: list[ModelVersion], analyst: Actor) -> None:
@@ -89,6 +120,18 @@ def test_a_version_is_retracted_once_with_a_reason(registered: list[ModelVersion
         retract_version(actor=analyst, version="v2", reason="again")
     with pytest.raises(UsageError, match="reason"):
         retract_version(actor=analyst, version="v1", reason="")
+
+
+def test_what_is_in_production_cannot_be_retracted(
+    registered: list[ModelVersion], person: Callable[..., Any], tmp_path: Path
+) -> None:
+    promotion.hire(person)
+    promotion.put_in_force(tmp_path, promotion.EASY)
+    promotion.deployed("v1")
+    with pytest.raises(NotAllowedError, match="v1 is in production"):
+        retract_version(actor=promotion.NADIA, version="v1", reason="wrong labels")
+    assert not Retraction.objects.exists()
+    retract_version(actor=promotion.NADIA, version="v2", reason="wrong labels")
 
 
 def test_training_again_from_the_kept_dataset_is_identical(registered: list[ModelVersion], analyst: Actor) -> None:

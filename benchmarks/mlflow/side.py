@@ -1,0 +1,54 @@
+"""MLflow's side of ``benchmarks/registry.py``, run by the Python of an environment that has MLflow.
+
+python side.py fill DATABASE VERSIONS      one model with that many versions, the last one under the alias "live"
+python side.py time DATABASE               seconds of each read, in process, as JSON
+"""
+
+import json
+import logging
+import sys
+import time
+
+from mlflow import MlflowClient
+
+MODEL, ALIAS = "future-skills", "live"
+
+
+def fill(client: MlflowClient, versions: int) -> None:
+    client.create_registered_model(MODEL)
+    for _ in range(versions):
+        client.create_model_version(MODEL, source="file:///tmp/model", run_id=None)
+    client.set_registered_model_alias(MODEL, ALIAS, str(versions))
+
+
+def median(act, times: int) -> float:
+    act()
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - started)
+    return sorted(taken)[times // 2]
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    verb, database, *rest = sys.argv[1:]
+    client = MlflowClient(tracking_uri=f"sqlite:///{database}", registry_uri=f"sqlite:///{database}")
+    if verb == "fill":
+        fill(client, int(rest[0]))
+        return
+    figures = {
+        "live": median(lambda: client.get_model_version_by_alias(MODEL, ALIAS), 200),
+        "page": median(
+            lambda: client.search_model_versions(f"name='{MODEL}'", max_results=100, order_by=["version_number DESC"]),
+            30,
+        ),
+        "record": median(lambda: client.get_registered_model(MODEL), 10),
+        "version": median(lambda: client.get_model_version(MODEL, "5000"), 100),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
