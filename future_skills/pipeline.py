@@ -7,7 +7,8 @@ A model is two plain steps, both open to whoever compiles or explains it:
 ``FeatureEncoder`` turns names into what their past rows became, so no model grows one column per name.
 ``BlendByLevel`` learns each current level apart, for what makes a skill in need stay so is not what makes another
 emerge; within a level it averages a forest with a logistic regression of the few history columns that are scores of
-need by themselves: emergence is rare (1 %), and a straight line needs fewer cases than trees do.
+need by themselves: emergence is rare (1 %), and a straight line needs fewer cases than trees do. It announces another
+level than today's only where the odds are clear: what moved levels in one period may not come back in the next.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -287,17 +288,23 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """For each current level (LOW, MEDIUM, HIGH, unknown), a forest blended with a regression of the scores of need.
 
     ``P = (1 - linear_share) x forest + linear_share x regression``, each learned on the training rows of the level
-    only. A level with fewer than ``min_rows`` of them is answered by what all rows teach.
+    only. A level with fewer than ``min_rows`` of them is answered by what all rows teach. Where no score of need is known,
+    in the training rows or in the row asked about, the forest answers alone.
+
+    For a level that has models of its own, another level is the most probable one only if it is ``change_odds`` times as
+    probable as today's. Short of that, today's level and those above it share their probability equally, but for a
+    hundredth, which today's takes.
 
     Args:
-        level_column: column of the matrix that holds the level (0, 1, 2 or NaN).
+        level_column: column of the matrix that holds the level (0, 1, 2 or NaN); None: it is known for no row.
         score_columns: columns that hold the scores of need; empty: forests alone.
         n_estimators: trees of each forest.
-        max_features: share of the columns tried at each split, in (0, 1].
-        min_samples_leaf: rows in a leaf, at least.
+        max_features: share of the columns tried at each split, in (0, 1]; of the columns that are not the same in all rows.
+        min_samples_leaf: rows in a leaf, at least; a fortieth of the rows where these are fewer than 40 such leaves.
         linear_share: weight of the regression, in [0, 1].
         C: inverse strength of the regression's penalty.
         min_rows: rows a level needs for models of its own.
+        change_odds: how many times as probable as today's level another must be, 1 or more; 1 changes nothing.
         random_state: seed.
         n_jobs: processes that grow the trees; the fitted forests are set to 1, so sums are the same everywhere.
 
@@ -305,12 +312,13 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: the labels, sorted.
         forests_: level (0, 1, 2, or -1 for unknown) -> fitted ``ExtraTreesClassifier``. Levels without enough rows
             of their own share one.
-        regressions_: level -> fitted ``LogScoreRegression``; empty without scores.
+        regressions_: level -> fitted ``LogScoreRegression``, where scores are known and differ.
+        own_levels_: the levels that have models of their own.
     """
 
     def __init__(
         self,
-        level_column: int = 0,
+        level_column: int | None = 0,
         score_columns: Sequence[int] = (),
         *,
         n_estimators: int = 300,
@@ -319,6 +327,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         linear_share: float = 0.5,
         C: float = 0.1,
         min_rows: int = 200,
+        change_odds: float = 3.0,
         random_state: int = 42,
         n_jobs: int | None = None,
     ) -> None:
@@ -330,6 +339,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.linear_share = linear_share
         self.C = C
         self.min_rows = min_rows
+        self.change_odds = change_odds
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -339,20 +349,16 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         level = self._levels(X)
-        every = np.ones(len(level), dtype=bool)
         self.forests_: dict[int, ExtraTreesClassifier] = {}
         self.regressions_: dict[int, LogScoreRegression] = {}
-        shared: int | None = None
-        for code in _LEVEL_CODES:
-            own = (level == code).sum() >= self.min_rows
-            if not own and shared is not None:
-                self._share(shared, code)
-                continue
-            shared = shared if own else code
-            rows = (level == code) if own else every
-            self.forests_[code] = self._forest().fit(X[rows], y[rows]).set_params(n_jobs=1)
-            if len(self.score_columns) and self.linear_share > 0:
-                self.regressions_[code] = LogScoreRegression(self.score_columns, C=self.C).fit(X[rows], y[rows])
+        self.own_levels_ = tuple(code for code in _LEVEL_CODES if (level == code).sum() >= self.min_rows)
+        for code in self.own_levels_:
+            self._learn(code, X[level == code], y[level == code])
+        others = [code for code in _LEVEL_CODES if code not in self.own_levels_]
+        for code in others[:1]:
+            self._learn(code, X, y)
+        for code in others[1:]:
+            self._share(others[0], code)
         return self
 
     def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
@@ -363,7 +369,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for code in _LEVEL_CODES:
             rows = np.flatnonzero(level == code)
             if len(rows):
-                proba[rows] = self._blend(X[rows], code)
+                proba[rows] = self._steady(self._blend(X[rows], code), code)
         return proba
 
     def predict(self, X: _Floats) -> NDArray[Any]:
@@ -376,11 +382,37 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         forest, regression = self.forests_[code], self.regressions_.get(code)
         known = forest.predict_proba(X)
         if regression is not None:
+            scored = ~np.isnan(X[:, list(self.score_columns)]).all(axis=1)
+            share = np.where(scored, self.linear_share, 0.0)[:, None]
             # both were learned from the same rows, so they know the same classes
-            known = (1.0 - self.linear_share) * known + self.linear_share * regression.predict_proba(X)
+            known = (1.0 - share) * known + share * regression.predict_proba(X)
         proba = np.zeros((len(X), len(self.classes_)))
         proba[:, np.searchsorted(self.classes_, forest.classes_)] = known
         return proba
+
+    def _steady(self, proba: NDArray[np.float64], code: int) -> NDArray[np.float64]:
+        """Probabilities of rows of one level, today's level on top unless another is clearly more probable."""
+        today = np.flatnonzero(self.classes_ == schema.LEVELS[code])
+        if code not in self.own_levels_ or code == _UNKNOWN or not len(today):
+            return proba
+        of_today = proba[:, today]
+        unclear = (proba > of_today).any(axis=1) & (proba < self.change_odds * of_today).all(axis=1)
+        level = proba >= of_today
+        mean = np.where(level, proba, 0.0).sum(axis=1, keepdims=True) / level.sum(axis=1, keepdims=True)
+        steady = np.where(level, mean * (1.0 - _LEAD), proba)
+        steady[:, today] = mean * (1.0 + _LEAD * (level.sum(axis=1, keepdims=True) - 1))
+        return np.where(unclear[:, None], steady, proba)
+
+    def _learn(self, code: int, X: _Floats, y: NDArray[Any]) -> None:
+        """Let a level learn from rows: its own, or all of them."""
+        differs = _differs(X)
+        self.forests_[code] = self._forest(
+            max_features=min(1.0, self.max_features * X.shape[1] / max(1, differs.sum())),
+            min_samples_leaf=min(self.min_samples_leaf, max(1, len(X) // _LEAVES)),
+        )
+        self.forests_[code].fit(X, y).set_params(n_jobs=1)
+        if self.linear_share > 0 and differs[list(self.score_columns)].any():
+            self.regressions_[code] = LogScoreRegression(self.score_columns, C=self.C).fit(X, y)
 
     def _share(self, source: int, code: int) -> None:
         """Let a level answer with the models of another."""
@@ -390,29 +422,51 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _levels(self, X: _Floats) -> NDArray[np.int64]:
         """Level of each row; -1 unknown."""
-        return np.nan_to_num(X[:, self.level_column], nan=-1.0).astype(np.int64)
+        if self.level_column is None:
+            return np.full(len(X), _UNKNOWN)
+        return np.nan_to_num(X[:, self.level_column], nan=_UNKNOWN).astype(np.int64)
 
-    def _forest(self) -> ExtraTreesClassifier:
+    def _forest(self, *, max_features: float, min_samples_leaf: int) -> ExtraTreesClassifier:
         """A forest to grow."""
         return ExtraTreesClassifier(
             self.n_estimators,
-            max_features=self.max_features,
-            min_samples_leaf=self.min_samples_leaf,
+            max_features=max_features,
+            min_samples_leaf=min_samples_leaf,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
 
     def _validate_params(self) -> None:
         """Refuse values before any row is read (ValueError)."""
-        self._forest()._validate_params()
+        self._forest(max_features=self.max_features, min_samples_leaf=self.min_samples_leaf)._validate_params()
         LogisticRegression(C=self.C)._validate_params()
+        if not (isinstance(self.max_features, int | float) and 0 < self.max_features <= 1):
+            raise ValueError(f"max_features must be above 0 and at most 1, not {self.max_features!r}")
         if not (isinstance(self.linear_share, int | float) and 0 <= self.linear_share <= 1):
             raise ValueError(f"linear_share must be between 0 and 1, not {self.linear_share!r}")
         if not (isinstance(self.min_rows, int) and self.min_rows >= 1):
             raise ValueError(f"min_rows must be a whole number of 1 or more, not {self.min_rows!r}")
+        if not (isinstance(self.change_odds, int | float) and self.change_odds >= 1):
+            raise ValueError(f"change_odds must be 1 or more, not {self.change_odds!r}")
 
 
-_LEVEL_CODES: Final = (-1, *schema.LEVEL_RANK.values())
+_UNKNOWN: Final = -1
+_LEVEL_CODES: Final = (_UNKNOWN, *schema.LEVEL_RANK.values())
+
+_LEAVES: Final = 40
+"""Leaves for which there must be rows enough."""
+
+_LEAD: Final = 0.01
+"""What today's level takes from each level it would tie with: more than the last bits of a compiled form."""
+
+
+def _differs(X: _Floats) -> NDArray[np.bool_]:
+    """Of each column, whether its rows hold more than one value; missing is one. Shape (columns,)."""
+    missing = np.isnan(X)
+    low: _Floats = np.where(missing, np.inf, X).min(axis=0)
+    high: _Floats = np.where(missing, -np.inf, X).max(axis=0)
+    differs: NDArray[np.bool_] = (low < high) | np.logical_and(missing.any(axis=0), ~missing.all(axis=0))
+    return differs
 
 
 # --- algorithms by name -------------------------------------------------------------------------------------
@@ -542,7 +596,13 @@ ALGORITHMS: Final = _algorithms(
         description="per current level, extremely randomised trees blended with a logistic regression of need scores",
         defaults={
             "base": {"n_estimators": 300},
-            "history": {"n_estimators": 300, "min_samples_leaf": 20, "max_features": 0.3, "linear_share": 0.5},
+            "history": {
+                "n_estimators": 300,
+                "min_samples_leaf": 20,
+                "max_features": 0.3,
+                "linear_share": 0.5,
+                "change_odds": 3.0,
+            },
         },
         create=BlendByLevel,
         needs_level=True,
@@ -607,11 +667,12 @@ class NeedLevelModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y = np.asarray(y)
         self.encoder_ = FeatureEncoder(self.categorical, self.numeric, random_state=self.random_state)
         matrix = self.encoder_.fit_transform(X, y)
+        level = self.encoder_.level_column_
         self.estimator_ = algorithm.estimator(
             self.params or {},
             random_state=self.random_state,
             n_jobs=self.n_jobs,
-            level_column=self.encoder_.level_column_,
+            level_column=None if level is None or self.encoder_.empty_[level] else level,
             score_columns=[p for p, name in enumerate(self.encoder_.feature_names_out_) if name in SCORES],
         ).fit(matrix, y)
         if "n_jobs" in self.estimator_.get_params():

@@ -165,11 +165,6 @@ class TeamPart:
     refused: str
     typed: str
 
-    @property
-    def decides(self) -> bool:
-        """Whether the team's decision waits for the reader."""
-        return self.approves or (self.rejects and self.decision is None)
-
 
 def team_parts(standing: Standing, name: str, rights: frozenset[Right], refused: Refused) -> list[TeamPart]:
     """Both teams, as somebody of that name and these rights sees them."""

@@ -63,7 +63,7 @@ def _gate_page(request: HttpRequest, name: str, refused: Refused | None = None) 
         "parts": parts,
         "people": people,
         "teams": teams,
-        "decides": [part for part in teams if part.decides],
+        "approving": [part for part in teams if part.approves],
         "decided": _decisions(version),
         "offers": gate_pages.offers(standing, reader, rights),
         "council": gate_pages.council_parts(standing),

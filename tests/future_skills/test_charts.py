@@ -145,3 +145,15 @@ def test_flat_values_still_draw(value: float) -> None:
     for svg in drawings:
         assert svg.startswith("<svg")
         assert "nan" not in svg
+
+
+def test_a_strip_draws_an_interval_what_is_required_and_where_it_goes_beyond_the_axis() -> None:
+    inside = charts.strip(0.58, 0.66, 0.73, axis=(0.0, 1.0), required=0.6)
+    assert inside.count('class="interval sure"') == 3  # the interval and its two stops
+    assert inside.count('class="baseline"') == 1
+    assert 'class="axis"' not in inside
+    beyond = charts.strip(-9.0, -6.0, 1.0, axis=(-4.0, 4.0), required=-1, zero=0)
+    assert beyond.count('class="interval sure"') == 2  # no stop where the axis ends before the interval
+    assert 'class="axis"' in beyond
+    assert 'aria-hidden="true"' in beyond
+    assert " style=" not in beyond

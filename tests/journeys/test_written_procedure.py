@@ -1,7 +1,7 @@
 """The procedure of the written registry, word for word, on the simulated company: from the export to v2 in production.
 
-Real processes, the policy of the repository, nothing loosened; ``--features history`` alone is added to the words of
-training, for the gate refuses a model that does not beat "same as today", and the base features do not.
+Real processes, the policy of the repository, nothing loosened. ``--features history`` alone is added to the words of
+training: without it, as v1 shows here, a version does not meet the criteria.
 """
 
 import dataclasses
@@ -49,19 +49,21 @@ def served(bench: Bench) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--no-access-log"]
-    server = subprocess.Popen(
-        [Path(sys.executable).parent / "granian", *words, "config.wsgi:application"],
-        cwd=ROOT,
-        env=dict(bench.environment),
-        stdout=subprocess.DEVNULL,
-        stderr=(bench.folder / "server.log").open("w"),
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
+    words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+    words += ["--blocking-threads", "8", "--no-access-log"]
+    with (bench.folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [Path(sys.executable).parent / "granian", *words, "config.wsgi:application"],
+            cwd=ROOT,
+            env=dict(bench.environment),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
 
 
 def ask(address: str, token: str) -> tuple[int, Any]:
@@ -78,7 +80,8 @@ def ask(address: str, token: str) -> tuple[int, Any]:
             with urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as refusal:
-            return refusal.code, json.load(refusal)
+            with refusal:
+                return refusal.code, json.load(refusal)
         except URLError:
             if time.monotonic() > deadline:
                 raise
@@ -97,7 +100,11 @@ def test_v2_goes_live_by_the_written_procedure(new_bench: Callable[[], Bench]) -
     # 1. Export the dataset.
     exported = camille.json("manage.py", "export_future_skills_dataset")
 
-    # 2. Train the new version.
+    # 2. Train the new version; the base features are not enough, and stay out whatever the settings say.
+    camille.run(TRAIN, "--version", "v1")
+    refused = camille.json(*REGISTRY, "gate", "v1", code=1)
+    assert checks(refused)["precision.MEDIUM"] == "refused"
+    assert checks(refused)["not_worse.accuracy.persistence"] == "inconclusive"
     model = ml / "future_skills_model_v2.pkl"
     camille.run(*(TRAIN, "--version", "v2", "--features", "history", "--n-estimators", "300", "--output", str(model)))
 
@@ -144,34 +151,18 @@ def test_v2_goes_live_by_the_written_procedure(new_bench: Callable[[], Bench]) -
 
     # 7. Edit the settings, restart: v2 answers.
     token = office.secrets["TOKEN_OLIVIER"]
-    with served(office.bench) as address:
+    settings = {"FUTURE_SKILLS_ACTOR": "", "FUTURE_SKILLS_MODEL_VERSION": "v1"}
+    with served(office.at(**settings)) as address:
         status, refusal = ask(address, token)
-        assert (status, refusal["code"]) == (503, "nothing_live")
-    pinned = office.at(FUTURE_SKILLS_MODEL_PATH=str(model), FUTURE_SKILLS_MODEL_VERSION="v2", FUTURE_SKILLS_ACTOR="")
-    pinned.run("manage.py", "check")
-    with served(pinned) as address:
+    assert (status, refusal["code"]) == (503, "nothing_live")
+    assert "future_skills.E005" in (office.bench.folder / "server.log").read_text()
+    settings |= {"FUTURE_SKILLS_MODEL_VERSION": "v2", "FUTURE_SKILLS_MODEL_PATH": str(model)}
+    office.at(**settings).run("manage.py", "check")
+    with served(office.at(**settings)) as address:
         status, answer = ask(address, token)
-    assert (status, answer["version"]) == (200, "v2")
+    assert (status, answer["model_version"]) == (200, "v2")
 
     live = office("olivier").json(*REGISTRY, "live")["deployment"]
     assert (live["version"], live["kind"], live["previous"]) == ("v2", "pin", None)
     assert "v2" in (ml / "MODEL_REGISTRY.md").read_text()
     office("aude").run("manage.py", "verify_audit_log")
-
-
-def test_the_base_features_do_not_beat_same_as_today_and_are_refused(new_bench: Callable[[], Bench]) -> None:
-    office = Office(new_bench())
-    camille = office("camille")
-    camille.run("manage.py", "load_demo_company")
-    camille.run("manage.py", "export_future_skills_dataset")
-    camille.run(TRAIN, "--version", "v1")
-    refused = camille.json(*REGISTRY, "gate", "v1", code=1)
-    assert {key for key, verdict in checks(refused).items() if verdict == "refused" and "target" not in key} == {
-        "precision.MEDIUM"
-    }
-    assert checks(refused)["not_worse.accuracy.persistence"] == "inconclusive"
-    pinned = office.at(FUTURE_SKILLS_MODEL_VERSION="v1", FUTURE_SKILLS_ACTOR="")
-    with served(pinned) as address:
-        status, _ = ask(address, office.secrets["TOKEN_OLIVIER"])
-    assert status == 503
-    assert "v1" in (office.bench.folder / "server.log").read_text()

@@ -20,9 +20,8 @@ from apps.registry.policies import active_policy
 from apps.registry.selectors import find_version
 from apps.registry.services.page import render_after_commit
 from apps.registry.standing import Standing, standing_of
-from apps.registry.store import check_everywhere, dataset_path, open_version, version_paths
+from apps.registry.store import check_everywhere, dataset_path, open_version, version_rows
 from apps.registry.words import required_words
-from future_skills.artifact import read_rows
 from future_skills.errors import MissingFeaturesError, NotAllowedError, UsageError, translatable
 from future_skills.gates import Agreement, Evidence, SampleFacts, Verdict, evidence_sha256
 from future_skills.lifecycle import Act, require_allowed, require_not_author
@@ -229,7 +228,7 @@ def _evidence(version: ModelVersion, stands_on: _Standing, *, uses: int | None =
     from future_skills import evidence as rules  # noqa: PLC0415 — scikit-learn is loaded when something is judged
 
     manifest = version.words
-    rows = read_rows(manifest, version_paths(version))
+    rows = version_rows(version)
     test = rules.frozen_rows(rows)
     if uses is None:
         uses = GateReport.objects.filter(test_rows_sha256=rules.rows_sha256(test)).count()
@@ -254,7 +253,7 @@ def _contender(other: ModelVersion, version: ModelVersion, test: "pl.DataFrame")
 
     check_everywhere(other, dataset=False)
     manifest = other.words
-    rows = read_rows(manifest, version_paths(other))
+    rows = version_rows(other)
     seen = rules.seen_rows(rows, test) if manifest.split.train_rows_known else None
     answers: pl.DataFrame | None = rules.frozen_rows(rows)
     refusal = None

@@ -214,7 +214,7 @@ def test_evidence_that_is_good_enough_is_offered_to_the_teams_and_never_to_the_a
 def test_what_is_not_good_enough_can_only_be_rejected(version: ModelVersion, visit: Callable[..., Client]) -> None:
     make.report(version, second="inconclusive")
     text = page(visit("drh_reviewer", "claire"))
-    assert buttons(text) == ["Decide for the DRH", REJECT_DRH]
+    assert buttons(text) == [REJECT_DRH]
     assert "There is nothing to approve yet: the criteria above come first." in text
 
 
