@@ -13,13 +13,15 @@ PORT ?= 8000
 WORKERS ?= 2
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
 
-.PHONY: help setup demo demo-onet demo-company test test-sqlite test-postgres check bench serve messages lock
+.PHONY: help setup demo demo-onet demo-company promotion faults test test-sqlite test-postgres check bench serve messages lock
 
 help:
 	@echo "make setup    install into .venv (Python 3.11 or later)"
 	@echo "make demo     the whole cycle on real data, then the pages (SERVE=0: without serving; DATA=company: simulated)"
+	@echo "make promotion  v1 refused, v2 and v3 into production, rollback: on real data, as the people who decide"
 	@echo "make test     the whole test suite"
 	@echo "make check    style, types, architecture, migrations"
+	@echo "make faults   kill -9 and races, FAULTS=200 times each, on both databases"
 	@echo "make bench    benchmarks (docs/benchmarks.md)"
 	@echo "make serve    the pages on http://$(HOST):$(PORT)/"
 	@echo "make messages collect and compile the translations"
@@ -82,6 +84,17 @@ demo-versions:
 	@echo "  $${FUTURE_SKILLS_ML:-ml}/evaluation/                    both versions and the baselines on the same rows"
 	@echo "  ml/MLOPS_GUIDE.md                       the guide"
 
+# Begins anew each time, in a database and folders of its own.
+PROMOTION ?= $(CURDIR)/var/promotion
+promotion: export DATABASE_URL := sqlite:///$(PROMOTION)/db.sqlite3
+promotion: export FUTURE_SKILLS_VAR := $(PROMOTION)
+promotion: export FUTURE_SKILLS_ML := $(PROMOTION)/ml
+promotion: export FUTURE_SKILLS_ACTOR := camille
+promotion: setup
+	@rm -rf "$(PROMOTION)" && mkdir -p "$(PROMOTION)"
+	@$(MAKE) demo-onet SERVE=0
+	@$(BIN)/python examples/promotion_walkthrough.py
+
 demo-pages:
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) serve; else echo "  make serve                              the pages"; fi
 
@@ -97,11 +110,17 @@ test: .venv/dev test-postgres test-sqlite
 # PostgreSQL first, and only what touches the database; then everything on SQLite.
 test-postgres: .venv/dev
 	@code=0; $(BIN)/python -m tests.postgres "$(POSTGRES_URL)" || code=$$?; \
-	if [ $$code = 0 ]; then DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -n 2 tests/apps tests/journeys; \
+	if [ $$code = 0 ]; then DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -n 2 tests/apps tests/journeys tests/faults; \
 	elif [ $$code != 3 ]; then exit $$code; fi
 
 test-sqlite: .venv/dev
 	$(BIN)/pytest -n 2
+
+# Kill -9 at random moments, sixteen processes at once, and promotion in any order: many times over.
+faults: export FAULTS ?= 200
+faults: .venv/dev
+	DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -s tests/faults tests/apps/registry/test_promotion_machine.py
+	$(BIN)/pytest -s tests/faults tests/apps/registry/test_promotion_machine.py
 
 check: .venv/dev
 	$(BIN)/ruff check --quiet

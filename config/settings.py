@@ -219,7 +219,15 @@ AXES_VERBOSE = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "loggers": {"axes": {"level": "ERROR"}},  # a wrong password is no event of the server, nor a line in a terminal
+    "filters": {
+        "fault": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: bool(record.exc_info)},
+        "require_debug_false": {"()": "django.utils.log.RequireDebugFalse"},  # with DEBUG, Django shows it itself
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["fault", "require_debug_false"]}},
+    "loggers": {
+        "axes": {"level": "ERROR"},  # a wrong password is no event of the server, nor a line in a terminal
+        "django.request": {"handlers": ["stderr"]},  # a fault leaves its trace in the server's log; a refusal none
+    },
 }
 
 # --- Safe defaults ------------------------------------------------------------------------------------------------------

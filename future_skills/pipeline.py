@@ -27,6 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -41,6 +42,9 @@ CALIBRATIONS: Final = ("sigmoid", "isotonic", "temperature")
 
 CALIBRATION_FOLDS: Final = 3
 
+ROWS_OF_A_LEVEL: Final = 200
+"""Training rows a current level needs to be learned apart."""
+
 _Floats = NDArray[np.float32]
 
 
@@ -50,6 +54,26 @@ def default_features(feature_set: FeatureSet) -> tuple[tuple[str, ...], tuple[st
         return schema.CATEGORICAL_FEATURES, schema.NUMERIC_FEATURES
     # names stay out: what a name became in the past is better told by its levels (docs/decisions/0004)
     return (schema.CURRENT_LEVEL,), (*schema.NUMERIC_FEATURES, *HISTORY_FEATURES)
+
+
+def features_to_learn(
+    algorithm: str, feature_set: FeatureSet, training: pl.DataFrame
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns that an algorithm learns from: (categorical, numeric).
+
+    They are those of the feature set; but where an algorithm needs the current level and almost no training row knows it,
+    there is no history to stand on, and names are all that tells of the past: they come in (docs/decisions/0004).
+
+    Args:
+        algorithm: a name of ``ALGORITHMS``; any other has the columns of the feature set.
+        feature_set: ``base`` or ``history``.
+        training: the training rows, ``current_need_level`` among their columns.
+    """
+    categorical, numeric = default_features(feature_set)
+    needs_level = algorithm in ALGORITHMS and ALGORITHMS[algorithm].needs_level
+    if needs_level and training[schema.CURRENT_LEVEL].count() < ROWS_OF_A_LEVEL:
+        return tuple(dict.fromkeys((*schema.CATEGORICAL_FEATURES, *categorical))), numeric
+    return categorical, numeric
 
 
 # --- rows to numbers ----------------------------------------------------------------------------------------
@@ -288,51 +312,57 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """For each current level (LOW, MEDIUM, HIGH, unknown), a forest blended with a regression of the scores of need.
 
     ``P = (1 - linear_share) x forest + linear_share x regression``, each learned on the training rows of the level
-    only. A level with fewer than ``min_rows`` of them is answered by what all rows teach. Where no score of need is known,
-    in the training rows or in the row asked about, the forest answers alone.
+    only. Where no score of need is known, in these rows or in the row asked about, the forest answers alone. Levels with
+    fewer than ``min_rows`` rows share a forest of all rows, for which the level is a column like another.
 
-    For a level that has models of its own, another level is the most probable one only if it is ``change_odds`` times as
-    probable as today's. Short of that, today's level and those above it share their probability equally, but for a
-    hundredth, which today's takes.
+    Another level than today's is the most probable one only if it is ``change_odds`` times as probable. Short of that,
+    today's level and those above it share their probability equally, but for a hundredth, which today's takes.
+
+    Where the level is known for fewer than ``min_rows`` training rows, there is no history to stand on. The forest of all
+    rows then answers for every row as it is, learns every class with the same weight, and half of its trees do not see
+    the names.
 
     Args:
         level_column: column of the matrix that holds the level (0, 1, 2 or NaN); None: it is known for no row.
         score_columns: columns that hold the scores of need; empty: forests alone.
+        name_columns: columns that encode names.
         n_estimators: trees of each forest.
-        max_features: share of the columns tried at each split, in (0, 1]; of the columns that are not the same in all rows.
-        min_samples_leaf: rows in a leaf, at least; a fortieth of the rows where these are fewer than 40 such leaves.
+        max_features: share of the columns tried at each split, in (0, 1], of those that are not the same in all rows.
+        min_samples_leaf: rows in a leaf, at least.
         linear_share: weight of the regression, in [0, 1].
         C: inverse strength of the regression's penalty.
         min_rows: rows a level needs for models of its own.
-        change_odds: how many times as probable as today's level another must be, 1 or more; 1 changes nothing.
+        change_odds: how many times as probable as today's level another must be, 1 or more; with 1, the likelier wins.
         random_state: seed.
         n_jobs: processes that grow the trees; the fitted forests are set to 1, so sums are the same everywhere.
 
     Attributes:
         classes_: the labels, sorted.
+        knows_level_: whether the level is known for ``min_rows`` training rows.
         forests_: level (0, 1, 2, or -1 for unknown) -> fitted ``ExtraTreesClassifier``. Levels without enough rows
             of their own share one.
-        regressions_: level -> fitted ``LogScoreRegression``, where scores are known and differ.
-        own_levels_: the levels that have models of their own.
+        regressions_: level -> fitted ``LogScoreRegression``, where it has rows of its own and their scores differ.
     """
 
     def __init__(
         self,
         level_column: int | None = 0,
         score_columns: Sequence[int] = (),
+        name_columns: Sequence[int] = (),
         *,
         n_estimators: int = 300,
         max_features: float = 0.3,
         min_samples_leaf: int = 20,
         linear_share: float = 0.5,
         C: float = 0.1,
-        min_rows: int = 200,
+        min_rows: int = ROWS_OF_A_LEVEL,
         change_odds: float = 3.0,
         random_state: int = 42,
         n_jobs: int | None = None,
     ) -> None:
         self.level_column = level_column
         self.score_columns = score_columns
+        self.name_columns = name_columns
         self.n_estimators = n_estimators
         self.max_features = max_features
         self.min_samples_leaf = min_samples_leaf
@@ -351,14 +381,13 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         level = self._levels(X)
         self.forests_: dict[int, ExtraTreesClassifier] = {}
         self.regressions_: dict[int, LogScoreRegression] = {}
-        self.own_levels_ = tuple(code for code in _LEVEL_CODES if (level == code).sum() >= self.min_rows)
-        for code in self.own_levels_:
+        self.knows_level_ = bool((level != _UNKNOWN).sum() >= self.min_rows)
+        own = [code for code in _LEVEL_CODES if self.knows_level_ and (level == code).sum() >= self.min_rows]
+        for code in own:
             self._learn(code, X[level == code], y[level == code])
-        others = [code for code in _LEVEL_CODES if code not in self.own_levels_]
-        for code in others[:1]:
-            self._learn(code, X, y)
-        for code in others[1:]:
-            self._share(others[0], code)
+        if len(own) < len(_LEVEL_CODES):
+            shared = self._forest_of_all(X, y)
+            self.forests_ |= {code: shared for code in _LEVEL_CODES if code not in own}
         return self
 
     def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
@@ -393,10 +422,10 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _steady(self, proba: NDArray[np.float64], code: int) -> NDArray[np.float64]:
         """Probabilities of rows of one level, today's level on top unless another is clearly more probable."""
         today = np.flatnonzero(self.classes_ == schema.LEVELS[code])
-        if code not in self.own_levels_ or code == _UNKNOWN or not len(today):
+        if code == _UNKNOWN or not self.knows_level_ or not len(today):
             return proba
         of_today = proba[:, today]
-        unclear = (proba > of_today).any(axis=1) & (proba < self.change_odds * of_today).all(axis=1)
+        unclear = np.logical_and((proba > of_today).any(axis=1), (proba < self.change_odds * of_today).all(axis=1))
         level = proba >= of_today
         mean = np.where(level, proba, 0.0).sum(axis=1, keepdims=True) / level.sum(axis=1, keepdims=True)
         steady = np.where(level, mean * (1.0 - _LEAD), proba)
@@ -404,21 +433,26 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.where(unclear[:, None], steady, proba)
 
     def _learn(self, code: int, X: _Floats, y: NDArray[Any]) -> None:
-        """Let a level learn from rows: its own, or all of them."""
-        differs = _differs(X)
-        self.forests_[code] = self._forest(
-            max_features=min(1.0, self.max_features * X.shape[1] / max(1, differs.sum())),
-            min_samples_leaf=min(self.min_samples_leaf, max(1, len(X) // _LEAVES)),
-        )
-        self.forests_[code].fit(X, y).set_params(n_jobs=1)
-        if self.linear_share > 0 and differs[list(self.score_columns)].any():
+        """Let a level learn from its own rows."""
+        forest = self._forest(X, max_features=self.max_features, min_samples_leaf=self.min_samples_leaf)
+        self.forests_[code] = forest.fit(X, y).set_params(n_jobs=1)
+        if self.linear_share > 0 and _differs(X)[list(self.score_columns)].any():
             self.regressions_[code] = LogScoreRegression(self.score_columns, C=self.C).fit(X, y)
 
-    def _share(self, source: int, code: int) -> None:
-        """Let a level answer with the models of another."""
-        self.forests_[code] = self.forests_[source]
-        if source in self.regressions_:
-            self.regressions_[code] = self.regressions_[source]
+    def _forest_of_all(self, X: _Floats, y: NDArray[Any]) -> ExtraTreesClassifier:
+        """What all rows teach, for the levels that have too few."""
+        forest = self._forest(X, max_features=0.5, min_samples_leaf=5)
+        if self.knows_level_:
+            return forest.fit(X, y).set_params(n_jobs=1)
+        weights = compute_sample_weight("balanced", y)
+        nameless = X.copy()
+        nameless[:, list(self.name_columns)] = 0.0  # what is the same in all rows splits none of them
+        half = self.n_estimators // 2
+        forest.set_params(n_estimators=self.n_estimators - half, warm_start=True).fit(X, y, weights)
+        if half:
+            share = _share_of_all(0.5, _differs(nameless))
+            forest.set_params(n_estimators=self.n_estimators, max_features=share).fit(nameless, y, weights)
+        return forest.set_params(n_jobs=1, warm_start=False)
 
     def _levels(self, X: _Floats) -> NDArray[np.int64]:
         """Level of each row; -1 unknown."""
@@ -426,11 +460,11 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.full(len(X), _UNKNOWN)
         return np.nan_to_num(X[:, self.level_column], nan=_UNKNOWN).astype(np.int64)
 
-    def _forest(self, *, max_features: float, min_samples_leaf: int) -> ExtraTreesClassifier:
-        """A forest to grow."""
+    def _forest(self, X: _Floats, *, max_features: float, min_samples_leaf: int) -> ExtraTreesClassifier:
+        """A forest to grow on these rows."""
         return ExtraTreesClassifier(
             self.n_estimators,
-            max_features=max_features,
+            max_features=_share_of_all(max_features, _differs(X)),
             min_samples_leaf=min_samples_leaf,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
@@ -438,7 +472,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _validate_params(self) -> None:
         """Refuse values before any row is read (ValueError)."""
-        self._forest(max_features=self.max_features, min_samples_leaf=self.min_samples_leaf)._validate_params()
+        ExtraTreesClassifier(self.n_estimators, min_samples_leaf=self.min_samples_leaf)._validate_params()
         LogisticRegression(C=self.C)._validate_params()
         if not (isinstance(self.max_features, int | float) and 0 < self.max_features <= 1):
             raise ValueError(f"max_features must be above 0 and at most 1, not {self.max_features!r}")
@@ -453,9 +487,6 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 _UNKNOWN: Final = -1
 _LEVEL_CODES: Final = (_UNKNOWN, *schema.LEVEL_RANK.values())
 
-_LEAVES: Final = 40
-"""Leaves for which there must be rows enough."""
-
 _LEAD: Final = 0.01
 """What today's level takes from each level it would tie with: more than the last bits of a compiled form."""
 
@@ -465,8 +496,13 @@ def _differs(X: _Floats) -> NDArray[np.bool_]:
     missing = np.isnan(X)
     low: _Floats = np.where(missing, np.inf, X).min(axis=0)
     high: _Floats = np.where(missing, -np.inf, X).max(axis=0)
-    differs: NDArray[np.bool_] = (low < high) | np.logical_and(missing.any(axis=0), ~missing.all(axis=0))
+    differs: NDArray[np.bool_] = np.logical_or(low < high, missing.any(axis=0) & ~missing.all(axis=0))
     return differs
+
+
+def _share_of_all(share: float, differs: NDArray[np.bool_]) -> float:
+    """Share of all columns that holds, on average, that share of those that differ: scikit-learn draws among all."""
+    return min(1.0, share * len(differs) / max(1, int(differs.sum())))
 
 
 # --- algorithms by name -------------------------------------------------------------------------------------
@@ -505,6 +541,7 @@ class Algorithm:
         n_jobs: int | None,
         level_column: int | None = None,
         score_columns: Sequence[int] = (),
+        name_columns: Sequence[int] = (),
     ) -> Any:
         """The unfitted estimator of the matrix."""
         estimator = self.create()
@@ -514,6 +551,7 @@ class Algorithm:
             "n_jobs": n_jobs,
             "level_column": level_column,
             "score_columns": score_columns,
+            "name_columns": name_columns,
         }
         accepted = set(tunable.get_params()) - self.ignored
         tunable.set_params(**{k: v for k, v in given.items() if k in accepted}, **params)
@@ -533,7 +571,8 @@ class Algorithm:
 
 
 _RESERVED: Final = frozenset(
-    {"random_state", "n_jobs", "level_column", "score_columns", "verbose", "warm_start", "categorical_features"}
+    {"random_state", "n_jobs", "level_column", "score_columns", "name_columns"}
+    | {"verbose", "warm_start", "categorical_features"}
 )
 """Parameters that are set elsewhere, or make no sense here."""
 
@@ -674,6 +713,7 @@ class NeedLevelModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             n_jobs=self.n_jobs,
             level_column=None if level is None or self.encoder_.empty_[level] else level,
             score_columns=[p for p, name in enumerate(self.encoder_.feature_names_out_) if name in SCORES],
+            name_columns=[p for p, name in enumerate(self.encoder_.source_) if name in schema.CATEGORICAL_FEATURES],
         ).fit(matrix, y)
         if "n_jobs" in self.estimator_.get_params():
             self.estimator_.set_params(n_jobs=1)

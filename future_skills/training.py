@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,14 @@ from future_skills.manifest import (
     SplitKind,
 )
 from future_skills.metrics import Ranks, Scores, measure, measure_persistence, model_scores, ranks
-from future_skills.pipeline import ALGORITHMS, build_model, calibrated, default_algorithm, default_features
+from future_skills.pipeline import (
+    ALGORITHMS,
+    build_model,
+    calibrated,
+    default_algorithm,
+    default_features,
+    features_to_learn,
+)
 from future_skills.profile import full_profile, short_profile
 from future_skills.split import RowSplit, split_rows
 from future_skills.text import require_text
@@ -69,7 +76,13 @@ MOST_ROUNDS = 10_000
 """Most trees or iterations of a model: a slip of the finger (300000) must not take the machine for a day."""
 
 Parameter = str | int | float | bool | None
+Columns = tuple[tuple[str, ...], tuple[str, ...]]
 Progress = Callable[[str], None]
+
+NO_HISTORY = translatable(
+    "The level now is known for almost no training row: there is no history to learn from, and the names stand in for it."
+)
+"""Note of a version whose history features say nothing."""
 
 
 def _silent(step: str) -> None:
@@ -284,7 +297,10 @@ def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _si
     split = split_rows(dataset, kind=recipe.split, test_period=recipe.test_period, random_state=recipe.random_state)
     training, test = frame.filter(split.train), frame.filter(split.test)
     algorithm = recipe.algorithm or default_algorithm(recipe.feature_set)
-    model, hyperparameters = unfitted_model(algorithm, recipe)
+    columns = features_to_learn(algorithm, recipe.feature_set, training)
+    if columns != default_features(recipe.feature_set):
+        split = replace(split, note=f"{split.note} {NO_HISTORY}".strip())
+    model, hyperparameters = unfitted_model(algorithm, recipe, columns)
     on_step(f"fit {algorithm} on {len(training):,} rows")
     try:
         model.fit(training, training[schema.LABEL].to_numpy().astype(str))
@@ -297,7 +313,7 @@ def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _si
     truth, current = ranks(test[schema.LABEL]), ranks(test[schema.CURRENT_LEVEL])
     return Trained(
         model=model,
-        features=manifest_features(recipe.feature_set),
+        features=manifest_features(columns),
         metrics=measure(truth, scores, current),
         baselines=measure_baselines(training, test, scores),
         rows=rows_frame(frame, split, scores),
@@ -316,13 +332,13 @@ def _cannot_learn(algorithm: str, problem: str) -> UsageError:
     )
 
 
-def unfitted_model(algorithm: str, recipe: Recipe) -> tuple[Any, dict[str, Parameter]]:
-    """The estimator of a recipe, and all its hyperparameters, the feature set's defaults included.
+def unfitted_model(algorithm: str, recipe: Recipe, columns: Columns) -> tuple[Any, dict[str, Parameter]]:
+    """The estimator of a recipe on these columns, and all its hyperparameters, the feature set's defaults included.
 
     Raises:
         UsageError: unknown algorithm, parameter or calibration.
     """
-    categorical, numeric = default_features(recipe.feature_set)
+    categorical, numeric = columns
     defaults = ALGORITHMS[algorithm].defaults[recipe.feature_set] if algorithm in ALGORITHMS else {}
     params = {**defaults, **recipe.params}
     for name in ROUNDS:
@@ -351,14 +367,13 @@ def single_threaded(model: Any) -> None:
         estimator.set_params(**dict.fromkeys(threads, 1))
 
 
-def manifest_features(feature_set: FeatureSet) -> Features:
-    """The columns of a feature set, by kind."""
-    categorical, numeric = default_features(feature_set)
-    columns = (*categorical, *numeric)
+def manifest_features(columns: Columns) -> Features:
+    """The columns of a model, by kind."""
+    names = (*columns[0], *columns[1])
     return Features(
-        categorical=tuple(name for name in columns if name in schema.CATEGORICAL_FEATURES),
-        numeric=tuple(name for name in columns if name in schema.NUMERIC_FEATURES),
-        history=tuple(name for name in columns if name in HISTORY_COLUMNS),
+        categorical=tuple(name for name in names if name in schema.CATEGORICAL_FEATURES),
+        numeric=tuple(name for name in names if name in schema.NUMERIC_FEATURES),
+        history=tuple(name for name in names if name in HISTORY_COLUMNS),
     )
 
 

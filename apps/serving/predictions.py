@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from apps.registry.selectors import find_version
 from apps.registry.standing import stages_of
-from apps.registry.store import open_version
 from apps.serving.facts import FACTS, Row
-from apps.serving.reader import LIVE
+from apps.serving.reader import LIVE, open_predictor
 from future_skills import schema
 from future_skills.lifecycle import Act, Stage, require_allowed
 from future_skills.prediction import Prediction, Predictor
@@ -84,7 +83,7 @@ def try_version(name: str, rows: Sequence[Row]) -> tuple[Answers, Stage]:
     version = find_version(name)
     stage = stages_of([version.pk])[version.pk]
     require_allowed(Act.TRY, stage, version=name)
-    return Answers(name, None, _answers(Predictor(open_version(version)), rows)), stage
+    return Answers(name, None, _answers(open_predictor(version), rows)), stage
 
 
 def _answers(predictor: Predictor, rows: Sequence[Row]) -> tuple[Answer, ...]:

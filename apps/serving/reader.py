@@ -13,6 +13,7 @@ from apps.registry.live import live_deployment, open_suspension
 from apps.registry.models import ModelVersion, Suspension
 from apps.registry.store import open_version
 from apps.registry.words import moment
+from future_skills.artifact import check_cases
 from future_skills.errors import ArtifactError, ModelSuspendedError, NothingLiveError
 from future_skills.prediction import Predictor
 
@@ -48,6 +49,17 @@ class _Known:
         return time.monotonic() - self.at
 
 
+def open_predictor(version: ModelVersion) -> Predictor:
+    """A version that answers, once its files were found right and it gave its stored answers: libraries may have changed.
+
+    Raises:
+        ArtifactError: it cannot be trusted, cannot be opened here, or does not answer as it did when it was trained.
+    """
+    loaded = open_version(version)
+    check_cases(loaded)
+    return Predictor(loaded)
+
+
 class LiveReader:
     """What is live, as this process knows it. Threads share it."""
 
@@ -65,7 +77,7 @@ class LiveReader:
         Raises:
             NothingLiveError: no version is in production.
             ModelSuspendedError: predictions are suspended.
-            ArtifactError: the live version's files are absent, were changed, or cannot be opened here.
+            ArtifactError: the live version cannot be trusted, or cannot be opened here (see ``open_predictor``).
         """
         known = self._known
         if known is None or known.age >= ASK_EVERY:
@@ -103,7 +115,7 @@ class LiveReader:
     def _predictor(self, version: ModelVersion) -> Predictor:
         """The version's model: the one in memory, or another one opened in its place."""
         if self._opened is None or self._opened[0] != version.manifest_sha256:
-            self._opened = version.manifest_sha256, Predictor(open_version(version))
+            self._opened = version.manifest_sha256, open_predictor(version)
         return self._opened[1]
 
 

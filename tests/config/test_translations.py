@@ -13,6 +13,7 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale/fr/LC_MESSAGES/django.po"
 MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext", "translatable"}
+TEXT = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 FOLDERS = ("apps", "config", "future_skills", "ml", "templates")
 
 
@@ -34,7 +35,7 @@ def messages_of(source: str) -> Iterator[str]:
 
 def template_messages(path: Path) -> Iterator[str]:
     code = templatize(path.read_text(encoding="utf-8"), origin=str(path))
-    for line in re.findall(r"(?:n?gettext)\((?:.|\n)*?\)\s", code):
+    for line in re.findall(rf"n?gettext\((?:{TEXT}|[^'\"()])*\)", code):  # a text may hold brackets
         yield from messages_of(line)
 
 

@@ -77,7 +77,7 @@ def registered(facts: pl.DataFrame, pairs: Path, analyst: Actor) -> list[ModelVe
 
 @pytest.fixture
 def office(registered: list[ModelVersion], pairs: Path, person: Callable[..., Any], tmp_path: Path) -> Path:
-    """The people who decide, and a policy that v1 and v3 (its very model) meet, v2 does not; gives the published pairs."""
+    """The people who decide, and a policy that v1 and v3 (its very model) meet; gives the published pairs."""
     hire(person)
     put_in_force(tmp_path, EASY)
     register_version(actor=NADIA, path=twin(pairs, "v1", "v3"))

@@ -74,6 +74,9 @@ EASY: Final = policy_document(
 )
 """What the models of the small company meet: promotion is what these tests are about, not statistics."""
 
+HARD: Final = {**EASY, "written_rule": {"f1_weighted_gain": 0.02, "minimum_precision": 0.999}}
+"""What none of them meets: the written rule refuses."""
+
 
 def put_in_force(folder: Path, document: dict[str, Any], *, actor: Actor = ADELE) -> None:
     """Make this the gate policy."""

@@ -31,6 +31,7 @@ from tests.apps.registry.promotion import (
     DRH,
     DRISS,
     EASY,
+    HARD,
     NADIA,
     OLIVIER,
     approved,
@@ -162,13 +163,15 @@ def test_there_is_nothing_to_approve_before_a_report(office: Path) -> None:
     assert (refused.value.details["verdict"], refused.value.details["checks"]) == ("waiting", ["sample"])
 
 
-def test_what_does_not_meet_the_criteria_is_not_approved_and_may_be_rejected(office: Path) -> None:
-    gate_passed("v2")
+def test_what_does_not_meet_the_criteria_is_not_approved_and_may_be_rejected(office: Path, tmp_path: Path) -> None:
+    put_in_force(tmp_path, HARD)
+    gate_passed("v1")
     with pytest.raises(NotPromotableError) as refused:
-        approve(actor=DOMINIQUE, version="v2", team=DATA)
+        approve(actor=DOMINIQUE, version="v1", team=DATA)
+    assert refused.value.details["verdict"] == "refused"
     assert "precision.MEDIUM" in refused.value.details["checks"]
-    reject(actor=DOMINIQUE, version="v2", team=DATA, comment="Ne dit jamais Moyen.")
-    assert stage("v2") is Stage.REJECTED
+    reject(actor=DOMINIQUE, version="v1", team=DATA, comment="Se trompe trop souvent.")
+    assert stage() is Stage.REJECTED
 
 
 def test_an_approval_is_of_the_report_that_was_read(ready: Path) -> None:

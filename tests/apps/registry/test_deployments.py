@@ -37,12 +37,14 @@ from tests.apps.registry.promotion import (
     ADELE,
     CLAIRE,
     DOMINIQUE,
+    HARD,
     NADIA,
     ODILE,
     OLIVIER,
     approved,
     deployed,
     gate_passed,
+    put_in_force,
     refusal_of,
     stored,
     twin,
@@ -92,7 +94,7 @@ def test_what_was_live_at_a_moment_is_asked_of_the_rows(office: Path) -> None:
     assert deployment_at(timezone.now()) == second
 
 
-def test_a_version_whose_criteria_are_not_met_stays_out(office: Path) -> None:
+def test_a_version_whose_criteria_are_not_met_stays_out(office: Path, tmp_path: Path) -> None:
     deployed("v1")
     with pytest.raises(NotPromotableError) as refused:
         deploy_version(actor=OLIVIER, version="v3")
@@ -101,9 +103,10 @@ def test_a_version_whose_criteria_are_not_met_stays_out(office: Path) -> None:
     with pytest.raises(NotPromotableError) as refused:
         deploy_version(actor=OLIVIER, version="v3")
     assert refused.value.details["checks"] == ["approval.data", "approval.drh"]
-    gate_passed("v2")
+    put_in_force(tmp_path, HARD)
+    gate_passed("v3")
     with pytest.raises(NotPromotableError) as refused:
-        deploy_version(actor=OLIVIER, version="v2")
+        deploy_version(actor=OLIVIER, version="v3")
     assert refused.value.details["verdict"] == "refused"
     assert (live(), Deployment.objects.count()) == ("v1", 1)
 

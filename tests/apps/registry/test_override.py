@@ -29,6 +29,7 @@ from tests.apps.registry.promotion import (
     DOMINIQUE,
     DRH,
     EASY,
+    HARD,
     NADIA,
     OLIVIER,
     drawn_and_labelled,
@@ -144,7 +145,7 @@ def test_there_must_be_something_to_lift(doubtful: GateReport) -> None:
 
 
 def test_the_written_rule_is_never_lifted(office: Path, tmp_path: Path) -> None:
-    put_in_force(tmp_path, {**DOUBTFUL, "written_rule": {"f1_weighted_gain": 0.02, "minimum_precision": 0.99}})
+    put_in_force(tmp_path, {**DOUBTFUL, "written_rule": HARD["written_rule"]})
     report = gate_passed("v1").report
     assert report is not None
     assert report.written_verdict == "refused"

@@ -54,6 +54,7 @@ from tests.apps.registry.promotion import (
     DOMINIQUE,
     DRISS,
     EASY,
+    HARD,
     NADIA,
     OLIVIER,
     ROLES,
@@ -78,8 +79,8 @@ MAY = {
 PROVED = {"label", "data", "drh", "override", "policy"}
 Team = Literal["data", "drh"]
 TEAMS: tuple[Team, ...] = ("data", "drh")
-POLICIES = (EASY, {**EASY, "second_lock": {**EASY["second_lock"], "confidence": 0.9}})
-"""Under the second one the second lock of a first version is inconclusive: there is something to lift."""
+POLICIES = (EASY, {**EASY, "second_lock": {**EASY["second_lock"], "confidence": 0.9}}, HARD)
+"""Under the second one the second lock of a first version is inconclusive: there is something to lift. None meets the third."""
 
 
 @dataclass
@@ -337,12 +338,12 @@ class Promotion(RuleBasedStateMachine):
             )
 
     @precondition(lambda self: self.world.live)
-    @rule(actor=somebody("policy"))
-    def change_policy(self, actor: Actor) -> None:
-        other = 1 - self.world.policy
-        act = lambda: put_in_force(self.office, POLICIES[other], actor=actor)  # noqa: E731
-        refusal = barred_or(actor, "policy")
-        self.does(act, refusal=refusal, events=("set_policy",))
+    @rule(actor=somebody("policy"), other=st.sampled_from(range(len(POLICIES))))
+    def change_policy(self, actor: Actor, other: int) -> None:
+        refusal = barred_or(actor, "policy", (other == self.world.policy, UsageError))
+        self.does(
+            lambda: put_in_force(self.office, POLICIES[other], actor=actor), refusal=refusal, events=("set_policy",)
+        )
         if refusal is None:
             self.world.policy = other
 

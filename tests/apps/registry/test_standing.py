@@ -22,6 +22,7 @@ from tests.apps.registry.promotion import (
     DOMINIQUE,
     DRH,
     EASY,
+    HARD,
     NADIA,
     OLIVIER,
     approved,
@@ -67,12 +68,12 @@ def test_a_version_goes_through_its_stages(office: Path) -> None:
     ]
 
 
-def test_what_the_evidence_refuses_is_refused_until_new_evidence_comes(office: Path) -> None:
-    deployed("v1")
-    gate_passed("v2")
-    assert (stage("v2"), standing_of(stored("v2")).evidence_verdict) == (Stage.REJECTED, Verdict.REFUSED)
-    draw_sample(actor=DOMINIQUE, version="v2", size=12)
-    assert stage("v2") is Stage.CANDIDATE
+def test_what_the_evidence_refuses_is_refused_until_new_evidence_comes(office: Path, tmp_path: Path) -> None:
+    put_in_force(tmp_path, HARD)
+    gate_passed("v1")
+    assert (stage("v1"), standing_of(stored("v1")).evidence_verdict) == (Stage.REJECTED, Verdict.REFUSED)
+    draw_sample(actor=DOMINIQUE, version="v1", size=12)
+    assert stage("v1") is Stage.CANDIDATE
 
 
 def _another_champion(folder: Path) -> None:
@@ -156,7 +157,8 @@ def test_a_hundred_versions_cost_as_many_queries_as_two(office: Path) -> None:
 def test_a_page_and_one_version_agree(office: Path) -> None:
     deployed("v1")
     approved("v3")
-    gate_passed("v2")
+    evaluate_gate(actor=DOMINIQUE, version="v2")
+    reject(actor=CLAIRE, version="v2", team=DRH, comment="À revoir.")
     names = ["v1", "v2", "v3"]
     assert stages_by_name([*names, "v99"]) == {name: stage(name) for name in names}
     assert stages_by_name(names) == {"v1": Stage.LIVE, "v2": Stage.REJECTED, "v3": Stage.APPROVED}

@@ -223,7 +223,7 @@ def test_a_database_without_its_tables_is_503(ask: Ask) -> None:
 
 
 def test_a_fault_of_the_product_is_500_and_says_nothing_of_its_inside(
-    token: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    token: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(serving_api.predictions, "predict", lambda rows: 1 / 0)
     browser = Client(raise_request_exception=False)
@@ -231,6 +231,7 @@ def test_a_fault_of_the_product_is_500_and_says_nothing_of_its_inside(
     assert (response.status_code, response.headers["Content-Type"]) == (500, "application/problem+json")
     assert response.json()["code"] == "internal_error"
     assert "division" not in response.content.decode()
+    assert any(record.exc_info and "/api/v1/predictions" in record.getMessage() for record in caplog.records)
 
 
 def test_a_host_that_is_not_this_server_is_400() -> None:

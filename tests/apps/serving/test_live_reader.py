@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from apps.registry.models import Deployment, ModelVersion
 from apps.registry.services.deployments import resume, roll_back, suspend
 from apps.registry.store import version_paths
 from apps.serving.reader import ASK_EVERY, TRUST_FOR, LiveReader
-from future_skills.errors import ArtifactHashMismatchError, ModelSuspendedError, NothingLiveError
+from future_skills.errors import ArtifactHashMismatchError, ModelSuspendedError, NothingLiveError, SmokeFailedError
+from future_skills.pipeline import FeatureEncoder
 from tests.apps.registry.promotion import OLIVIER
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +132,12 @@ def test_suspended_predictions_are_refused_with_the_reason_until_they_are_resume
     resume(actor=OLIVIER)
     wait_for()
     assert reader.live().predictor is before.predictor
+
+
+def test_a_model_that_no_longer_gives_its_stored_answers_is_not_asked(deploy: Deploy) -> None:
+    deploy("v2")
+    with pytest.MonkeyPatch.context() as patch:  # libraries that changed between two starts of the server
+        patch.setattr(FeatureEncoder, "transform", lambda _self, rows: np.zeros((len(rows), 60), dtype=np.float32))
+        with pytest.raises(SmokeFailedError):
+            LiveReader().live()
+    assert version_of(LiveReader()) == "v2"
