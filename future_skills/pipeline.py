@@ -327,7 +327,8 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         score_columns: columns that hold the scores of need; empty: forests alone.
         name_columns: columns that encode names.
         n_estimators: trees of each forest.
-        max_features: share of the columns tried at each split, in (0, 1], of those that are not the same in all rows.
+        max_features: share of the columns tried at each split, in (0, 1]; a column that is the same in all rows of a level
+            takes nobody's place.
         min_samples_leaf: rows in a leaf, at least.
         linear_share: weight of the regression, in [0, 1].
         C: inverse strength of the regression's penalty.
@@ -434,14 +435,16 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, code: int, X: _Floats, y: NDArray[Any]) -> None:
         """Let a level learn from its own rows."""
-        forest = self._forest(X, max_features=self.max_features, min_samples_leaf=self.min_samples_leaf)
+        differs = _differs(X)
+        share = min(1.0, self.max_features * len(differs) / max(1, int(differs.sum())))
+        forest = self._forest(max_features=share, min_samples_leaf=self.min_samples_leaf)
         self.forests_[code] = forest.fit(X, y).set_params(n_jobs=1)
-        if self.linear_share > 0 and _differs(X)[list(self.score_columns)].any():
+        if self.linear_share > 0 and differs[list(self.score_columns)].any():
             self.regressions_[code] = LogScoreRegression(self.score_columns, C=self.C).fit(X, y)
 
     def _forest_of_all(self, X: _Floats, y: NDArray[Any]) -> ExtraTreesClassifier:
         """What all rows teach, for the levels that have too few."""
-        forest = self._forest(X, max_features=0.5, min_samples_leaf=5)
+        forest = self._forest(max_features=0.5, min_samples_leaf=5)
         if self.knows_level_:
             return forest.fit(X, y).set_params(n_jobs=1)
         weights = compute_sample_weight("balanced", y)
@@ -450,8 +453,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         half = self.n_estimators // 2
         forest.set_params(n_estimators=self.n_estimators - half, warm_start=True).fit(X, y, weights)
         if half:
-            share = _share_of_all(0.5, _differs(nameless))
-            forest.set_params(n_estimators=self.n_estimators, max_features=share).fit(nameless, y, weights)
+            forest.set_params(n_estimators=self.n_estimators).fit(nameless, y, weights)
         return forest.set_params(n_jobs=1, warm_start=False)
 
     def _levels(self, X: _Floats) -> NDArray[np.int64]:
@@ -460,11 +462,11 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.full(len(X), _UNKNOWN)
         return np.nan_to_num(X[:, self.level_column], nan=_UNKNOWN).astype(np.int64)
 
-    def _forest(self, X: _Floats, *, max_features: float, min_samples_leaf: int) -> ExtraTreesClassifier:
-        """A forest to grow on these rows."""
+    def _forest(self, *, max_features: float, min_samples_leaf: int) -> ExtraTreesClassifier:
+        """A forest to grow."""
         return ExtraTreesClassifier(
             self.n_estimators,
-            max_features=_share_of_all(max_features, _differs(X)),
+            max_features=max_features,
             min_samples_leaf=min_samples_leaf,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
@@ -498,11 +500,6 @@ def _differs(X: _Floats) -> NDArray[np.bool_]:
     high: _Floats = np.where(missing, -np.inf, X).max(axis=0)
     differs: NDArray[np.bool_] = np.logical_or(low < high, missing.any(axis=0) & ~missing.all(axis=0))
     return differs
-
-
-def _share_of_all(share: float, differs: NDArray[np.bool_]) -> float:
-    """Share of all columns that holds, on average, that share of those that differ: scikit-learn draws among all."""
-    return min(1.0, share * len(differs) / max(1, int(differs.sum())))
 
 
 # --- algorithms by name -------------------------------------------------------------------------------------
