@@ -19,6 +19,14 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     settings.ML_DIR = tmp_path / "ml"
 
 
+@pytest.fixture(autouse=True)
+def own_language() -> None:
+    """The language of the installation, whichever the last page of another test was in."""
+    from django.utils import translation
+
+    translation.deactivate()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def tables_can_be_emptied() -> Iterator[None]:
     """After a test with transactions of its own Django empties every table, and the audit log refuses.
