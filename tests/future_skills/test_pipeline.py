@@ -24,6 +24,7 @@ from future_skills.pipeline import (
     calibrated,
     default_algorithm,
     default_features,
+    features_to_learn,
 )
 
 FAST = {"n_estimators": 8, "max_iter": 20}
@@ -212,6 +213,8 @@ def test_the_written_baseline_is_the_default():
         ({"params": {"n_estimators": 0}}, "n_estimators"),
         ({"params": {"n_jobs": 3}}, "n_estimators"),
         ({"algorithm": "blend_by_level", "params": {"linear_share": 2}}, "linear_share"),
+        ({"algorithm": "blend_by_level", "params": {"change_odds": 0.5}}, "change_odds"),
+        ({"algorithm": "blend_by_level", "params": {"max_features": "sqrt"}}, "max_features"),
         ({"algorithm": "blend_by_level", "categorical": ()}, schema.CURRENT_LEVEL),
     ],
 )
@@ -277,6 +280,77 @@ def test_levels_without_rows_of_their_own_share_what_all_rows_teach():
     assert model.forests_[0] is not model.forests_[-1]
     asked = np.array([[np.nan, 0.9], [2.0, 0.1]], dtype=np.float32)
     assert model.predict(asked).tolist() == ["HIGH", "LOW"]
+
+
+def moved(share: float, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that are LOW now, of which a share became MEDIUM; nothing tells which."""
+    X = np.column_stack([np.zeros(rows), np.random.RandomState(0).rand(rows)]).astype(np.float32)
+    return X, np.where(np.arange(rows) % 100 < 100 * share, "MEDIUM", "LOW")
+
+
+@pytest.mark.parametrize(("share", "announced"), [(0.45, "LOW"), (0.65, "LOW"), (0.9, "MEDIUM")])
+def test_another_level_than_today_s_is_announced_only_where_the_odds_are_clear(share, announced):
+    X, y = moved(share)
+    proba = BlendByLevel(0, n_estimators=5, min_samples_leaf=400).fit(X, y).predict_proba(X[:1])[0]
+    low, medium = proba
+    assert ["LOW", "MEDIUM"][proba.argmax()] == announced
+    assert low + medium == pytest.approx(1.0)
+    if share == 0.65:  # as likely as today's level, but for a hundredth
+        assert (low, medium) == pytest.approx((0.505, 0.495))
+    else:
+        assert medium == pytest.approx(share)
+
+
+def test_with_odds_of_one_the_likelier_level_wins():
+    X, y = moved(0.65)
+    model = BlendByLevel(0, n_estimators=5, min_samples_leaf=400, change_odds=1).fit(X, y)
+    assert set(model.predict(X)) == {"MEDIUM"}
+
+
+def test_three_levels_that_are_close_stay_at_today_s():
+    X = np.ones((300, 2), dtype=np.float32)
+    y = np.repeat(["HIGH", "LOW", "MEDIUM"], [110, 100, 90])
+    proba = BlendByLevel(0, n_estimators=3).fit(X, y).predict_proba(X[:1])[0]
+    assert proba.tolist() == pytest.approx([0.33, 0.33, 0.34])
+
+
+def test_a_level_whose_scores_tell_nothing_is_left_to_the_forest():
+    draw = np.random.RandomState(0)
+    level, score = np.repeat([0.0, 1.0], 300), draw.rand(600)
+    score[:300] = np.nan  # nothing was known of need then
+    X = np.column_stack([level, score, draw.rand(600)]).astype(np.float32)
+    y = np.where(X[:, 2] > 0.5, "HIGH", "LOW")
+    model = BlendByLevel(0, (1,), n_estimators=20).fit(X, y)
+    assert model.regressions_.keys() == {1}
+    assert (model.predict(X[:300]) == y[:300]).mean() > 0.8
+    asked = np.array([[1.0, np.nan, 0.2]], dtype=np.float32)  # a row without scores, of a level that has a regression
+    np.testing.assert_array_equal(model.predict_proba(asked), model.forests_[1].predict_proba(asked))
+
+
+def test_without_any_level_known_half_of_the_trees_do_not_see_the_names():
+    draw = np.random.RandomState(0)
+    X = draw.rand(300, 3).astype(np.float32)
+    y = np.where(X[:, 1] + X[:, 2] > 1.2, "HIGH", "LOW")
+    model = BlendByLevel(None, (), (1,), n_estimators=20).fit(X, y)
+    (forest,) = {id(one): one for one in model.forests_.values()}.values()
+    assert (model.knows_level_, model.regressions_, len(forest.estimators_)) == (False, {}, 20)
+    by_name = [1 in tree.tree_.feature for tree in forest.estimators_]
+    assert sum(by_name[:10]) > 5
+    assert not any(by_name[10:])
+    assert (model.predict(X) == y).mean() > 0.9
+
+
+def test_names_come_in_where_there_is_no_history():
+    training = rows(900)[0]
+    history = default_features("history")
+    assert features_to_learn("blend_by_level", "history", training) == history
+    unknown = training.with_columns(pl.lit(None, dtype=pl.String).alias(schema.CURRENT_LEVEL))
+    assert features_to_learn("blend_by_level", "history", unknown) == (
+        (*schema.CATEGORICAL_FEATURES, schema.CURRENT_LEVEL),
+        history[1],
+    )
+    assert features_to_learn("random_forest", "history", unknown) == history
+    assert features_to_learn("random_forest", "base", unknown) == default_features("base")
 
 
 def test_the_regression_follows_its_scores_and_never_extrapolates():

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from future_skills import schema
-from future_skills.dataset import build_dataset, read_dataset, write_dataset
+from future_skills.dataset import Dataset, build_dataset, read_dataset, write_dataset
 from future_skills.errors import UsageError
 from future_skills.pipeline import ALGORITHMS
-from future_skills.training import Recipe, fit_and_measure, train
+from future_skills.simulation import CompanyParameters, simulate_company
+from future_skills.training import NO_HISTORY, Recipe, fit_and_measure, train
 
 Clock = Callable[[], datetime]
 QUICK = {"n_estimators": 5}
@@ -50,6 +51,34 @@ def test_history_is_derived_from_a_files_own_earlier_rows(panel_path: Path) -> N
     known = test.filter(pl.col(schema.CURRENT_LEVEL).is_not_null())
     assert known["share_of_roles_in_need"].null_count() == 0
     assert trained.metrics.rows == 1_037
+
+
+def test_a_file_that_tells_no_earlier_level_is_served_as_well_as_without_history(panel_path: Path) -> None:
+    dataset = read_dataset(panel_path, period_column="year", label_period_column="year_next")
+    base, history = (
+        fit_and_measure(dataset, Recipe(feature_set=features, params={"n_estimators": 60}))
+        for features in ("base", "history")
+    )
+    assert history.metrics.f1_macro > base.metrics.f1_macro
+    assert history.metrics.log_loss is not None
+    assert base.metrics.log_loss is not None
+    assert history.metrics.log_loss < base.metrics.log_loss
+    assert history.features.categorical == schema.CATEGORICAL_FEATURES  # no history: names stand in for it
+    assert history.split.note == NO_HISTORY
+
+
+@pytest.mark.parametrize("seed", [7, 42])
+def test_a_small_company_is_served_as_well_as_without_history(seed: int) -> None:
+    parameters = CompanyParameters(roles=12, skills=40, quarters=10)  # no level has 200 rows of its own but LOW
+    frame = build_dataset(simulate_company(seed=seed, parameters=parameters).snapshots)
+    dataset = Dataset(frame, "small.csv", "0" * 64)
+    base, history = (
+        fit_and_measure(dataset, Recipe(feature_set=features, params={"n_estimators": 60}))
+        for features in ("base", "history")
+    )
+    assert history.metrics.f1_macro > base.metrics.f1_macro
+    assert history.features.categorical == ()
+    assert history.split.note == ""
 
 
 def test_history_without_periods_is_refused(company: pl.DataFrame, tmp_path: Path) -> None:
