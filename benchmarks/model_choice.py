@@ -1,14 +1,14 @@
 """Figures behind docs/decisions/0004: which features, which algorithm, how small a file.
 
-    python benchmarks/model_choice.py [history] [base]
+    python benchmarks/model_choice.py [history] [base] [others]
 
-Reads ``examples/onet/onet_snapshots.parquet``; prints Markdown tables. Times depend on the machine; scores do not.
+Reads the files of ``examples/``; prints Markdown tables. Times depend on the machine; scores do not.
 """
 
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,30 @@ sys.path.insert(0, str(ROOT))
 
 from future_skills import schema
 from future_skills.baselines import rules_level
+from future_skills.dataset import Dataset, build_dataset, read_dataset
 from future_skills.history import history_features
+from future_skills.labels import level_now
 from future_skills.pipeline import ALGORITHMS, build_model, default_algorithm, default_features
+from future_skills.simulation import CompanyParameters, simulate_company
+from future_skills.training import Recipe, fit_and_measure
 
-SNAPSHOTS = pl.read_parquet(ROOT / "examples" / "onet" / "onet_snapshots.parquet")
+ONET = pl.read_parquet(ROOT / "examples" / "onet" / "onet_snapshots.parquet")
+PANEL = ROOT / "examples" / "stack_overflow" / "so_survey_panel.parquet"
+CALM_SHARE = 0.04
+"""Share of the levels that are drawn anew, at random, in a made-up year where nothing else moves."""
+
+
+def calm_year() -> pl.DataFrame:
+    """The last snapshot again, a year later: what a model must not expect, once it has seen a year that moved much."""
+    draw = np.random.default_rng(0)
+    last = ONET.filter(pl.col("period") == "2025-02")
+    moved = pl.Series(draw.random(len(last)) < CALM_SHARE)
+    drawn = pl.Series(draw.choice(schema.LEVELS, len(last), p=(0.5, 0.3, 0.2)))
+    level = pl.when(moved).then(drawn).otherwise(schema.OBSERVED_LEVEL).alias(schema.OBSERVED_LEVEL)
+    return last.with_columns(pl.lit("2026-02").alias("period"), level)
+
+
+SNAPSHOTS = pl.concat([ONET, calm_year()])
 SEEDS = (42, 0, 1)
 KEY = [schema.ROLE, schema.SKILL]
 
@@ -41,6 +61,10 @@ BACK_TESTS = {
     "C: 2024-11 → 2025-02, also trained on 2024-02 → 2024-11": (
         [*TRAIN, ("2024-02", "2024-11")],
         ("2024-11", "2025-02"),
+    ),
+    "D: 2025-02 → a made-up calm year, also trained on 2024-02 → 2025-02": (
+        [*TRAIN, ("2024-02", "2025-02")],
+        ("2025-02", "2026-02"),
     ),
 }
 
@@ -95,6 +119,7 @@ def history_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
         ("blend_by_level (default)", default_algorithm("history"), level, {}, SEEDS),
         ("… forests alone", "blend_by_level", level, {**blend, "linear_share": 0.0}, SEEDS[:1]),
         ("… regression alone", "blend_by_level", level, {**blend, "linear_share": 1.0, "n_estimators": 1}, SEEDS[:1]),
+        ("… the likelier level wins", "blend_by_level", level, {**blend, "change_odds": 1}, SEEDS[:1]),
         ("… with the names", "blend_by_level", names, {}, SEEDS[:1]),
         ("random_forest", "random_forest", level, {}, SEEDS[:1]),
         ("extra_trees", "extra_trees", level, {}, SEEDS[:1]),
@@ -102,7 +127,7 @@ def history_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
         ("logistic_regression", "logistic_regression", level, {}, SEEDS[:1]),
     ]
     for title, (train, tested) in BACK_TESTS.items():
-        shown = recipes if title.startswith("A") else recipes[:4]
+        shown = recipes if title.startswith("A") else recipes[:5]
         test = data[tested]
         known = pl.concat([data[key] for key in train])
         print(
@@ -126,6 +151,51 @@ def history_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
                 print(f"| {name} | {seed} | {scored(model, test)} | {fit:.0f} s |", flush=True)
                 if name.endswith("(default)") and seed == SEEDS[0]:
                     print(f"| (its file, compress=3) | | {weighed(model, 3)} | | |", flush=True)
+
+
+def others() -> Iterator[tuple[str, Dataset]]:
+    """Files of other companies: real and simulated, large and small, with and without earlier levels."""
+    yield (
+        "survey panel (no level known in training)",
+        read_dataset(PANEL, period_column="year", label_period_column="year_next"),
+    )
+    own = [schema.PERIOD, schema.LABEL_PERIOD, *schema.BASE_FEATURES, schema.LABEL]
+    for seed in (42, 7):
+        for roles, skills, quarters in ((40, 120, 12), (20, 60, 12), (12, 40, 10), (8, 25, 12)):
+            parameters = CompanyParameters(roles=roles, skills=skills, quarters=quarters)
+            frame = build_dataset(simulate_company(seed=seed, parameters=parameters).snapshots)
+            yield (
+                f"simulated {seed}, {roles} x {skills}, {quarters} quarters",
+                Dataset(frame, "simulated.csv", "0" * 64),
+            )
+            if roles == 40:
+                told_nothing = level_now(frame.select(own))
+                yield f"simulated {seed}, its own file without levels", Dataset(told_nothing, "own.csv", "0" * 64)
+
+
+def others_table() -> None:
+    """The defaults of both feature sets on the files of other companies."""
+    print("\n### Other companies: base | history\n")
+    print(
+        "| file | training rows, level known | test rows | same as today: macro F1 (rows) | macro F1 | log loss | AP |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, dataset in others():
+        trained = [fit_and_measure(dataset, Recipe(feature_set=features)) for features in ("base", "history")]
+        training, persistence = dataset.frame.filter(trained[0].split.train), trained[0].baselines.persistence
+        today = "–" if persistence is None else f"{persistence.f1_macro:.3f} ({persistence.rows})"
+        known = training[schema.CURRENT_LEVEL].count()
+        found = [one.metrics for one in trained]
+        cells = (
+            " | ".join(f"{one.f1_macro:.3f}" for one in found),
+            " | ".join(f"{one.log_loss:.3f}" for one in found),
+            " | ".join(f"{one.emergence.average_precision:.3f}" if one.emergence else "–" for one in found),
+        )
+        counts = f"{len(training)}, {known} | {found[0].rows}"
+        print(
+            f"| {name} | {counts} | {today} | " + " | ".join(cell.replace(" | ", " → ") for cell in cells) + " |",
+            flush=True,
+        )
 
 
 def base_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
@@ -155,6 +225,10 @@ def base_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
 
 
 def main(tables: Sequence[str]) -> None:
+    if "others" in tables:
+        others_table()
+    if not {"base", "history"} & set(tables):
+        return
     pairs = {key for train, tested in BACK_TESTS.values() for key in (*train, tested)}
     data = {key: rows(*key) for key in sorted(pairs)}
     if "base" in tables:
@@ -164,4 +238,4 @@ def main(tables: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ("history", "base"))
+    main(sys.argv[1:] or ("history", "base", "others"))

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.accounts.actors import Actor, command_actor
-from apps.accounts.refusals import storage_refusal
+from apps.accounts.refusals import reader_gone, storage_refusal
 
 try:
     from config import settings
@@ -33,6 +33,8 @@ except ImproperlyConfigured as error:
 from future_skills.artifact import LoadedVersion
 from future_skills.errors import FutureSkillsError, UsageError, translatable
 from future_skills.evaluation_text import TextTable
+from future_skills.manifest import Manifest, Metrics
+from future_skills.split_notes import explain_note
 from future_skills.text import json_text
 from future_skills.training import Parameter
 
@@ -101,7 +103,7 @@ def parameters(given: list[str], *, n_estimators: int | None = None) -> dict[str
 
 @contextmanager
 def steps(*, silent: bool, total: int | None = None) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr: the step under way, how many are done, the time since the start.
+    """A progress bar on stderr: the step under way in the reader's language, how many are done, the time since the start.
 
     Where stderr is no terminal, one plain line a step; with ``silent``, nothing.
 
@@ -114,7 +116,7 @@ def steps(*, silent: bool, total: int | None = None) -> Iterator[Callable[[str],
 
         def tell(step: str) -> None:
             if not silent:
-                print(f"… {step}", file=sys.stderr, flush=True)
+                print(f"… {_state['translate'](step)}", file=sys.stderr, flush=True)
 
         yield tell
         return
@@ -122,7 +124,7 @@ def steps(*, silent: bool, total: int | None = None) -> Iterator[Callable[[str],
     columns = (SpinnerColumn(), BarColumn(), *count, TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("…", total=total, completed=-1)
-        yield lambda step: progress.update(task, description=step, advance=1)
+        yield lambda step: progress.update(task, description=_state["translate"](step), advance=1)
 
 
 REFUSALS = (FutureSkillsError, OSError, DatabaseError)
@@ -140,6 +142,16 @@ def refuse(error: FutureSkillsError | OSError | DatabaseError, *, as_json: bool)
     return 1
 
 
+def run(main: Callable[[], int]) -> int:
+    """The exit code of a script; a reader who leaves early (``… | head``) is no failure of it."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return reader_gone()
+    return code
+
+
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
     print(json_text(document))
@@ -153,23 +165,63 @@ def _console() -> Console:
 
 def print_version(version: LoadedVersion, *, registered: bool) -> None:
     """What a new version is worth, beside "same as today", and where its files are."""
-    manifest = version.manifest
-    table = Table(title=f"{manifest.version} — {manifest.algorithm}, {manifest.metrics.rows} test rows")
+    translate, manifest, console = _state["translate"], version.manifest, _console()
+    console.print(_worth(manifest, translate))
+    for reason in (*manifest.baselines.reasons.items(), *manifest.metrics.reasons.items()):
+        console.print(f"{reason[0]}: {translate(reason[1])}")
+    if manifest.split.note:
+        console.print(explain_note(manifest.split.note, translate))
+    console.print(
+        translate(translatable("Trained in {seconds} s on {rows} rows.")).format(
+            seconds=round(manifest.duration_s), rows=manifest.split.train_rows
+        )
+    )
+    for path in (version.paths.model, version.paths.manifest):
+        console.print(f"  {path}", soft_wrap=True)
+    words = translatable(
+        "HIGH: precision of that level. Lift and at 200: emergence, which needs will rise (see ml/MLOPS_GUIDE.md)."
+    )
+    console.print(translate(words))
+    done, left = (
+        translatable("Registered."),
+        translatable("Not registered (manage.py registry register FILE.pkl does it)."),
+    )
+    console.print(translate(done if registered else left))
+
+
+def _worth(manifest: Manifest, translate: Callable[[str], str]) -> Table:
+    """The metrics of a version and of its baselines, each on how many rows; the version also on those of persistence."""
+    title = translatable("{version} — {algorithm}, {rows} test rows")
+    table = Table(
+        title=translate(title).format(
+            version=manifest.version, algorithm=manifest.algorithm, rows=manifest.metrics.rows
+        )
+    )
     table.add_column("", no_wrap=True)
-    rows = {
-        manifest.version: manifest.metrics,
-        "same as today": manifest.baselines.persistence,
-        "rules": manifest.baselines.rules,
-        "majority": manifest.baselines.majority,
-    }
-    for name in ("accuracy", "F1 weight.", "F1 macro", "prec. HIGH", "lift", "at 200", "rows"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, metrics in rows.items():
+    for name in (
+        translatable("Accuracy"),
+        translatable("F1 weighted"),
+        translatable("F1 macro"),
+        translatable("prec. HIGH"),
+        translatable("Lift"),
+        translatable("At 200"),
+        translatable("Rows"),
+    ):
+        table.add_column(translate(name), justify="right", no_wrap=True)
+    persistence = manifest.baselines.persistence
+    rows: list[tuple[str, Metrics | None]] = [
+        (manifest.version, manifest.metrics),
+        (translate(translatable("{version}, level now known")), persistence and persistence.model_on_same_rows),
+        (translate(translatable("same as today")), persistence),
+        (translate(translatable("rules")), manifest.baselines.rules),
+        (translate(translatable("majority")), manifest.baselines.majority),
+    ]
+    for name, metrics in rows:
         if metrics is None:
             continue
         emergence = metrics.emergence
         table.add_row(
-            name,
+            name.format(version=manifest.version),
             f"{metrics.accuracy:.4f}",
             f"{metrics.f1_weighted:.4f}",
             f"{metrics.f1_macro:.4f}",
@@ -178,19 +230,7 @@ def print_version(version: LoadedVersion, *, registered: bool) -> None:
             "—" if emergence is None or emergence.precision_at_200 is None else f"{emergence.precision_at_200:.3f}",
             str(metrics.rows),
         )
-    console = _console()
-    console.print(table)
-    for reason in (*manifest.baselines.reasons.items(), *manifest.metrics.reasons.items()):
-        console.print(f"{reason[0]}: {reason[1]}")
-    if manifest.split.note:
-        console.print(manifest.split.note)
-    console.print(f"Trained in {manifest.duration_s:.0f} s on {manifest.split.train_rows} rows.")
-    for path in (version.paths.model, version.paths.manifest):
-        console.print(f"  {path}", soft_wrap=True)
-    console.print(
-        "HIGH: precision of that level. Lift and at 200: emergence, which needs will rise (see ml/MLOPS_GUIDE.md)."
-    )
-    console.print("Registered." if registered else "Not registered (manage.py registry register FILE.pkl does it).")
+    return table
 
 
 def print_report(paragraphs: Iterable[str], tables: Iterable[TextTable], files: Iterable[Path]) -> None:

@@ -90,6 +90,13 @@ class Comparison:
         """The difference of one metric; None where it could not be computed."""
         return next((one for one in self.differences if one.metric == metric), None)
 
+    @property
+    def command(self) -> str | None:
+        """What scores both on the same rows, where they share no test row."""
+        if self.rows:
+            return None
+        return f"python ml/evaluate_future_skills_models.py --versions {self.reference} {self.challenger}"
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -98,6 +105,7 @@ class Comparison:
             "rows": self.rows,
             "seen": self.seen,
             "reason": self.reason,
+            "command": self.command,
             "differences": [one.to_dict() for one in self.differences],
             "reference_only_right": self.reference_only_right,
             "challenger_only_right": self.challenger_only_right,

@@ -4,9 +4,10 @@ A dataset is a table of labelled rows: ``period, label_period``, the eleven feat
 unknown), the history features, ``future_need_level``. A data scientist's own file may lack periods and history.
 """
 
+import csv
 import gzip
 import hashlib
-import zlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,12 @@ from future_skills.errors import (
 )
 from future_skills.files import sha256_of_bytes, written_whole
 from future_skills.history import HISTORY_FEATURES, history_features
-from future_skills.labels import label_rows, level_now
+from future_skills.labels import HORIZON_MONTHS, TOLERANCE_MONTHS, label_rows, level_now
 from future_skills.periods import add_months, require_month
+from future_skills.snapshot_columns import normal_heading
+from future_skills.snapshot_values import LEVEL_WORDS, with_decimal_points, without_accents
 from future_skills.text import require_path
+from future_skills.text_files import broken_gzip_refused, declared_delimiter, find_delimiter, find_encoding
 
 HISTORY_COLUMNS = (schema.CURRENT_LEVEL, *HISTORY_FEATURES)
 """What the history feature set adds to the eleven features."""
@@ -87,7 +91,11 @@ class Dataset:
 
 
 def build_dataset(
-    snapshots: pl.DataFrame, *, horizon_months: int = 12, tolerance_months: int = 12, as_of: str | None = None
+    snapshots: pl.DataFrame,
+    *,
+    horizon_months: int = HORIZON_MONTHS,
+    tolerance_months: int = TOLERANCE_MONTHS,
+    as_of: str | None = None,
 ) -> pl.DataFrame:
     """Labelled rows of the HR facts, with their history.
 
@@ -182,8 +190,10 @@ def read_dataset(
 ) -> Dataset:
     """Read and validate a dataset, exported or a data scientist's own (CSV, CSV.gz or Parquet).
 
-    The file needs the eleven features and ``future_need_level``; columns the product does not know are left out.
-    Where it does not say the level now, it is derived from the labels of earlier rows (``labels.level_now``).
+    The file needs the eleven features and ``future_need_level``; columns the product does not know are left out. A CSV is
+    read as the importer of HR facts reads one: its encoding and its separator are found, a decimal comma is understood,
+    and so is a level in French. Where the file does not say the level now, it is derived from the labels of earlier rows
+    (``labels.level_now``).
 
     Raises:
         DataFileError: the file is absent, empty or not readable.
@@ -192,6 +202,11 @@ def read_dataset(
     """
     path = Path(path)
     require_suffix(path, (".csv", ".csv.gz", ".parquet"))
+    if period_column == label_period_column:
+        raise UsageError(
+            translatable("The period of a row and that of its label are two columns, not {column} twice."),
+            column=period_column,
+        )
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -204,51 +219,96 @@ def read_dataset(
         raise DataFileError(
             translatable("{path}: cannot be read ({problem})."), path=str(path), problem=str(error)
         ) from error
-    raw = _parse(content, path)
-    raw = _renamed(raw, {period_column: schema.PERIOD, label_period_column: schema.LABEL_PERIOD}, path)
-    frame = _validated(raw, path)
+    own_names = {period_column: schema.PERIOD, label_period_column: schema.LABEL_PERIOD}
+    raw, header_lines = _parse(content, path, own_names)
+    raw = _renamed(raw, own_names, path)
+    frame = _validated(raw, path, header_lines, {ours: theirs for theirs, ours in own_names.items()})
     if schema.CURRENT_LEVEL not in frame.columns:
         frame = level_now(frame)
     return Dataset(frame, path.name, sha256_of_bytes(content), period_column, label_period_column)
 
 
-def _parse(content: bytes, path: Path) -> pl.DataFrame:
-    """Cells of the file: text for CSV, typed columns for Parquet."""
+def _parse(content: bytes, path: Path, own_names: Mapping[str, str]) -> tuple[pl.DataFrame, int]:
+    """Cells of the file (text for CSV, typed columns for Parquet), and how many lines stand before the first row."""
+    if path.suffix.lower() == ".parquet":
+        try:
+            return pl.read_parquet(content), 0
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _unreadable(path, error) from error
+    encoding = find_encoding(path)
+    with broken_gzip_refused(path):
+        unpacked = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
+    text = unpacked if encoding == "utf-8-sig" else unpacked.decode(encoding).encode()
+    first = text[: text.find(b"\n") + 1 or None].decode("utf-8-sig").rstrip("\r\n")
+    known = map(normal_heading, (*DATASET_COLUMNS, *own_names))
+    delimiter, declared = find_delimiter(first, set(known)), bool(declared_delimiter(first))
     try:
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(content)
-        text = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-        return pl.read_csv(text, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
-        problem = str(error).splitlines()[0][:200]
-        raise DataFileError(
-            translatable("{path}: cannot be read ({problem})."), path=str(path), problem=problem
-        ) from error
+        raw = pl.read_csv(text, infer_schema=False, separator=delimiter, skip_lines=int(declared))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _uneven(text, path, delimiter) or _unreadable(path, error) from error
+    numbers = [name for name in (*schema.NUMERIC_FEATURES, *HISTORY_FEATURES) if name in raw.columns]
+    points = (with_decimal_points(raw[name], comma_separates_cells=delimiter == ",") for name in numbers)
+    return raw.with_columns(points), 1 + declared
+
+
+def _unreadable(path: Path, error: Exception) -> DataFileError:
+    problem = str(error).splitlines()[0][:200].rstrip(".")
+    return DataFileError(translatable("{path}: cannot be read ({problem})."), path=str(path), problem=problem)
+
+
+def _uneven(text: bytes, path: Path, delimiter: str) -> DataFileError | None:
+    """The refusal of the first row that has more cells than there are headings; None where there is none."""
+    reader = csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), delimiter=delimiter)
+    width, line = 0, 1
+    try:
+        for row in reader:
+            width = width or (0 if declared_delimiter(delimiter.join(row)) else len(row))
+            if len(row) > width > 0:
+                return DataFileError(
+                    translatable("{path}, line {line}: the row has {cells} cells, and there are {headings} headings."),
+                    path=str(path),
+                    line=line,
+                    cells=len(row),
+                    headings=width,
+                )
+            line = reader.line_num + 1
+    except csv.Error:  # what cannot be cut into cells has no row to name
+        pass
+    return None
 
 
 def _renamed(raw: pl.DataFrame, names: Mapping[str, str], path: Path) -> pl.DataFrame:
     """Give the file's own period columns the product's names."""
     for theirs, ours in names.items():
-        if theirs == ours:
-            continue
-        if theirs not in raw.columns:
-            raise MissingColumnsError(path=str(path), columns=theirs, found=", ".join(raw.columns))
-        raw = raw.drop(ours, strict=False).rename({theirs: ours})
-    return raw
+        if theirs != ours and theirs not in raw.columns:
+            raise MissingColumnsError(
+                hint=translatable("Name one of these."), path=str(path), columns=theirs, found=", ".join(raw.columns)
+            )
+    theirs_to_ours = {theirs: ours for theirs, ours in names.items() if theirs != ours}
+    return raw.drop([ours for ours in theirs_to_ours.values() if ours not in names], strict=False).rename(
+        theirs_to_ours
+    )
 
 
-def _validated(raw: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The rows with their types, or every cell that cannot be understood."""
+def _validated(raw: pl.DataFrame, path: Path, header_lines: int, own_names: Mapping[str, str]) -> pl.DataFrame:
+    """The rows with their types, or every cell that cannot be understood. ``own_names``: ours -> the file's."""
     required = (*schema.BASE_FEATURES, schema.LABEL)
     missing = [column for column in required if column not in raw.columns]
     if missing:
-        raise MissingColumnsError(path=str(path), columns=", ".join(missing), found=", ".join(raw.columns))
+        raise MissingColumnsError(
+            hint=translatable(
+                "Name them so in the file; only the columns of the two periods may have names of their own "
+                "(--period-column, --label-period-column)."
+            ),
+            path=str(path),
+            columns=", ".join(missing),
+            found=", ".join(own_names.get(name, name) for name in raw.columns),
+        )
     if raw.is_empty():
         raise DataFileError(translatable("{path}: there is no row."), path=str(path))
     optional = [c for c in (schema.PERIOD, schema.LABEL_PERIOD, *HISTORY_COLUMNS) if c in raw.columns]
     raw = raw.select(*optional, *required)
-    lines = _Lines(raw, header_lines=0 if path.suffix.lower() == ".parquet" else 1)
-    defects = _Defects(lines)
+    defects = _Defects(_Lines(raw, header_lines=header_lines), own_names)
     frame = pl.DataFrame([_column(raw[name], defects) for name in raw.columns])
     for name in (schema.PERIOD, schema.LABEL_PERIOD):
         if name not in frame.columns:
@@ -272,9 +332,12 @@ def _column(values: pl.Series, defects: "_Defects") -> pl.Series:
         empty = text.is_null() | (text == "")
         if name == schema.LABEL:
             defects.add(values, empty, translatable("a row without a label teaches nothing: remove it"))
-        unknown = ~empty & ~text.is_in(list(schema.LEVELS))
-        defects.add(values, unknown, translatable("not a need level; the levels are LOW, MEDIUM and HIGH"))
-        return text.set(empty, None)
+        levels = {word: LEVEL_WORDS.get(without_accents(word)) for word in text.unique().drop_nulls()}
+        read = text.replace_strict(levels, return_dtype=pl.String)
+        defects.add(
+            values, ~empty & read.is_null(), translatable("not a need level; the levels are LOW, MEDIUM and HIGH")
+        )
+        return read
     return _number(values, defects)
 
 
@@ -292,12 +355,13 @@ def _number(values: pl.Series, defects: "_Defects") -> pl.Series:
         values_text = values.str.strip_chars()
         values_text = values_text.set(values_text == "", None)
         numbers = values_text.cast(pl.Float64, strict=False)
-        defects.add(values, numbers.is_null() & values_text.is_not_null(), translatable("not a number (write 0.82)"))
+        unread = numbers.is_null() & values_text.is_not_null()
+        defects.add(values, unread, translatable("not a number (write 0.82 or 0,82)"))
     elif values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.Null):
         numbers = values.cast(pl.Float64)
     else:
         numbers = pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
-        defects.add(values, values.is_not_null(), translatable("not a number (write 0.82)"))
+        defects.add(values, values.is_not_null(), translatable("not a number (write 0.82 or 0,82)"))
     infinite = numbers.is_not_null() & ~numbers.is_finite().fill_null(value=True)
     defects.add(values, infinite, translatable("not a finite number; leave the cell empty when the value is missing"))
     huge = numbers.abs() > LARGEST_NUMBER
@@ -308,11 +372,17 @@ def _number(values: pl.Series, defects: "_Defects") -> pl.Series:
 def _check_periods(frame: pl.DataFrame, defects: "_Defects") -> None:
     """Periods must be written as periods, labels lie later, and a pair stand once in a period."""
     pattern = r"^[12][0-9]{3}(-(0[1-9]|1[0-2]))?$"
+    written = pl.repeat(True, len(frame), eager=True)
     for name in (schema.PERIOD, schema.LABEL_PERIOD):
-        wrong = frame[name].is_not_null() & ~frame[name].str.contains(pattern).fill_null(value=True)
-        defects.add(frame[name], wrong, translatable("not a period: write YYYY-MM or YYYY"))
+        right = frame[name].str.contains(pattern).fill_null(value=True)
+        defects.add(frame[name], ~right, translatable("not a period: write YYYY-MM or YYYY"))
+        written &= right
     later = (frame[schema.LABEL_PERIOD] > frame[schema.PERIOD]).fill_null(value=True)
-    defects.add(frame[schema.LABEL_PERIOD], ~later, translatable("a label lies later than its row's period"))
+    defects.add(
+        frame[schema.LABEL_PERIOD],
+        written & ~later,
+        translatable("the period of the label must be later than the period of its row"),
+    )
     labels = pl.col(schema.LABEL).n_unique().over(schema.LABEL_PERIOD, schema.ROLE, schema.SKILL)
     contradictory = frame.select(pl.col(schema.LABEL_PERIOD).is_not_null() & (labels > 1)).to_series()
     defects.add(
@@ -345,8 +415,9 @@ class _Lines:
 class _Defects:
     """Collects the cells that cannot be understood; keeps the places of the first ones and counts the rest."""
 
-    def __init__(self, lines: _Lines) -> None:
+    def __init__(self, lines: _Lines, own_names: Mapping[str, str]) -> None:
         self._lines = lines
+        self._own_names = own_names
         self._found: list[tuple[int, str, str, str]] = []
         self._count = 0
 
@@ -355,7 +426,8 @@ class _Defects:
         self._count += len(rows)
         for row in rows.head(InvalidValuesError.shown).to_list():
             value = values[row]
-            self._found.append((row, values.name, "" if value is None else str(value)[:80], reason))
+            column = self._own_names.get(values.name, values.name)
+            self._found.append((row, column, "" if value is None else str(value)[:80], reason))
 
     def raise_if_any(self, path: Path) -> None:
         if not self._count:
@@ -440,8 +512,10 @@ def _card_notes(frame: pl.DataFrame) -> list[str]:
     )
     if len(several) and int(several["salaries"].max()) == 1:  # type: ignore[arg-type]
         notes.append(
-            "avg_salary_k has one value per role over all periods: if it was measured after a row's period, it is "
-            "look-ahead (true of the O*NET example, whose wages are of May 2025)."
+            translatable(
+                "avg_salary_k has one value per role over all periods: if it was measured after a row's period, it is "
+                "look-ahead (true of the O*NET example, whose wages are of May 2025)."
+            )
         )
     return notes
 

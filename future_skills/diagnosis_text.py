@@ -42,8 +42,8 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "dropped": "abandonnée",
         "errors": "3. Les erreurs les plus graves",
         "count": (
-            "{errors} erreurs sur {rows} lignes ({rate}), dont {severe} graves : {missed} besoins élevés annoncés faibles (que "
-            "personne ne prépare) et {useless} besoins faibles annoncés élevés (des formations pour rien)."
+            "Erreurs : {errors} sur {rows} lignes ({rate}), dont graves : {severe}. Besoins élevés annoncés faibles, que "
+            "personne ne prépare : {missed}. Besoins faibles annoncés élevés, des formations pour rien : {useless}."
         ),
         "no_error": "Aucune erreur sur {rows} lignes.",
         "roles": "Métiers",
@@ -60,8 +60,8 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "unknown": "inconnu",
         "back": "4. La version à laquelle revenir",
         "no_earlier": "Aucune version antérieure, non retirée, n’est disponible.",
-        "no_shared_rows": "Aucune version antérieure n’a été testée sur les mêmes lignes : réévaluez-les ensemble "
-        "(python ml/evaluate_future_skills_models.py).",
+        "no_shared_rows": "Aucune version antérieure n’a été testée sur les mêmes lignes, comme après chaque nouveau relevé. "
+        "Pour les noter toutes sur les lignes les plus récentes : python ml/evaluate_future_skills_models.py",
         "measured": "F1 macro {earlier} pour {name}, {value} pour {version}, sur {rows} lignes communes{interval}.",
         "interval": " (écart {difference}, intervalle à 90 % de {low} à {high})",
         "better": "Revenir à {name} : elle fait mieux.",
@@ -92,8 +92,8 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "dropped": "dropped",
         "errors": "3. The worst errors",
         "count": (
-            "{errors} errors on {rows} rows ({rate}), of which {severe} severe: {missed} high needs announced low (that nobody "
-            "prepares) and {useless} low needs announced high (training for nothing)."
+            "Errors: {errors} on {rows} rows ({rate}), of which severe: {severe}. High needs announced low, that nobody "
+            "prepares: {missed}. Low needs announced high, training for nothing: {useless}."
         ),
         "no_error": "No error on {rows} rows.",
         "roles": "Job roles",
@@ -110,8 +110,8 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "unknown": "unknown",
         "back": "4. The version to go back to",
         "no_earlier": "No earlier version that was not retracted is available.",
-        "no_shared_rows": "No earlier version was tested on the same rows: evaluate them together "
-        "(python ml/evaluate_future_skills_models.py).",
+        "no_shared_rows": "No earlier version was tested on the same rows, as after every new snapshot. "
+        "To score them all on the newest rows: python ml/evaluate_future_skills_models.py",
         "measured": "Macro F1 {earlier} for {name}, {value} for {version}, on {rows} shared rows{interval}.",
         "interval": " (difference {difference}, 90% interval from {low} to {high})",
         "better": "Go back to {name}: it does better.",

@@ -49,6 +49,7 @@ Every class has a ``code`` (the same in commands, API and Python), a ``template`
 and ``details``, the named values that fill it. ``hint`` says what to do, and is translated in the same way.
 """
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -57,6 +58,12 @@ from typing import Any, ClassVar
 def translatable(message: str) -> str:
     """Mark a message for the translation catalogue; the library itself speaks English."""
     return message
+
+
+class Words(str):
+    """A detail that is words: the doors translate it as they translate the template it stands in."""
+
+    __slots__ = ()
 
 
 class FutureSkillsError(Exception):
@@ -80,8 +87,10 @@ class FutureSkillsError(Exception):
 
     def explain(self, translate: Any = str) -> str:
         """The whole message (what, where, what to do), each part passed through ``translate`` first."""
-        parts = [translate(part).format(**self.details) for part in (self.template, self.hint) if part]
-        return " ".join(parts)
+        details = {
+            name: translate(value) if isinstance(value, Words) else value for name, value in self.details.items()
+        }
+        return " ".join(translate(part).format(**details) for part in (self.template, self.hint) if part)
 
 
 class UsageError(FutureSkillsError):
@@ -363,17 +372,24 @@ class StorageError(FutureSkillsError):
     """The disk or the database could not do what was asked (full, read-only, locked, unreachable). Details: ``problem``."""
 
     code = "storage_failed"
-    template = translatable("The disk or the database could not do it: {problem}.")
+    template = translatable("The disk or the database refused: {problem}.")
     hint = translatable("Nothing was half-written. Mend that, and run the command again.")
+    problems: ClassVar[dict[int, str]] = {
+        errno.ENOSPC: translatable("no space is left on the disk"),
+        errno.EACCES: translatable("permission denied"),
+        errno.EROFS: translatable("the disk is read-only"),
+    }
 
     @classmethod
     def of(cls, error: Exception) -> "StorageError":
         """From what the operating system or the database said; of two paths, the one that was asked for."""
-        problem = str(error).strip().rstrip(".")
-        if isinstance(error, OSError) and error.strerror:
-            path = error.filename2 or error.filename
-            problem = error.strerror if path is None else f"{error.strerror}: {path}"
-        return cls(problem=problem)
+        if not (isinstance(error, OSError) and error.strerror):
+            return cls(problem=str(error).strip().rstrip("."))
+        problem = Words(cls.problems[error.errno]) if error.errno in cls.problems else error.strerror
+        path = error.filename2 or error.filename
+        if path is None:
+            return cls(problem=problem)
+        return cls(translatable("{path}: {problem}."), path=str(path), problem=problem)
 
 
 class AuditChainError(FutureSkillsError):

@@ -433,14 +433,14 @@ def evaluate(
     loaded = [one if isinstance(one, LoadedVersion) else load_version(one) for one in versions]
     _require_distinct([one.manifest.version for one in loaded])
     if not isinstance(dataset, Dataset):
-        tell("read the dataset")
+        tell(translatable("read the dataset"))
         dataset = read_dataset(Path(dataset))
-    tell("find the rows")
+    tell(translatable("find the rows"))
     chosen = _choose_rows(dataset, loaded, test_period)
     entries = _score_all(dataset, loaded, chosen, tell)
     rows, test = chosen.rows, dataset.frame.filter(chosen.test)
     known = rows.current >= 0
-    tell(f"draw {draws:,} bootstrap samples")
+    tell(translatable("draw the bootstrap samples"))
     compared_entries = [one for one in entries if one.is_compared]
     pairs = _Pairs.of(rows, compared_entries, draws=draws, seed=seed)
     order = sorted(compared_entries, key=_ranking_key)
@@ -558,14 +558,14 @@ def _score_all(dataset: Dataset, loaded: Sequence[LoadedVersion], chosen: _Chose
     for one in loaded:
         manifest = one.manifest
         if frame is dataset.frame and dataset.has_periods and _missing(manifest, frame):
-            tell("add the history features")
+            tell(translatable("add the history features"))
             frame = history_frame(dataset)
         missing = _missing(manifest, frame)
         scores = metrics = refusal = None
         if missing:
             refusal = MissingFeaturesError(columns=", ".join(missing))
         else:
-            tell(f"score {manifest.version} on {len(chosen.rows.truth):,} rows")
+            tell(translatable("score a version"))
             scores = model_scores(one.model, frame.filter(chosen.test))
             metrics = measure(chosen.rows.truth, scores, chosen.rows.current)
         entries.append(_Entry(manifest, chosen.seen[manifest.version], scores, metrics, refusal))

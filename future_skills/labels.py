@@ -1,5 +1,7 @@
 """The label: what really happened later, never a rule on the same row."""
 
+from typing import Final
+
 import polars as pl
 
 from future_skills import schema
@@ -7,6 +9,12 @@ from future_skills.errors import UsageError, translatable
 from future_skills.periods import month_expression
 
 MAX_MONTHS = 120
+
+HORIZON_MONTHS: Final = 12
+"""Months after which a label is looked for, unless an export says otherwise."""
+
+TOLERANCE_MONTHS: Final = 12
+"""Months for which it is looked for, unless an export says otherwise."""
 
 
 def label_rows(snapshots: pl.DataFrame, *, horizon_months: int, tolerance_months: int) -> pl.DataFrame:

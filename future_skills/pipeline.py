@@ -329,7 +329,8 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_estimators: trees of each forest.
         max_features: share of the columns tried at each split, in (0, 1]; a column that is the same in all rows of a level
             takes nobody's place.
-        min_samples_leaf: rows in a leaf, at least.
+        min_samples_leaf: rows in a leaf, at least; more where a level has so many rows that its trees would have over 2 000
+            leaves, which weigh and tell no more.
         linear_share: weight of the regression, in [0, 1].
         C: inverse strength of the regression's penalty.
         min_rows: rows a level needs for models of its own.
@@ -437,7 +438,8 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Let a level learn from its own rows."""
         differs = _differs(X)
         share = min(1.0, self.max_features * len(differs) / max(1, int(differs.sum())))
-        forest = self._forest(max_features=share, min_samples_leaf=self.min_samples_leaf)
+        leaf = max(self.min_samples_leaf, len(X) // _MOST_LEAVES)
+        forest = self._forest(max_features=share, min_samples_leaf=leaf)
         self.forests_[code] = forest.fit(X, y).set_params(n_jobs=1)
         if self.linear_share > 0 and differs[list(self.score_columns)].any():
             self.regressions_[code] = LogScoreRegression(self.score_columns, C=self.C).fit(X, y)
@@ -488,6 +490,8 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 _UNKNOWN: Final = -1
 _LEVEL_CODES: Final = (_UNKNOWN, *schema.LEVEL_RANK.values())
+
+_MOST_LEAVES: Final = 2_000
 
 _LEAD: Final = 0.01
 """What today's level takes from each level it would tie with: more than the last bits of a compiled form."""

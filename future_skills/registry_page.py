@@ -38,6 +38,7 @@ from future_skills.registry_words import (
     WORKFLOW,
 )
 from future_skills.schema import HIGH, LEVELS, LOW, MEDIUM
+from future_skills.split_notes import GROUPED, NO_HISTORY, NO_LABEL_PERIOD, STRATIFIED, TWINS, note_sentences
 from future_skills.targets import Target, targets
 
 OTHER_TEST_MARK: Final = "†"
@@ -58,14 +59,17 @@ REASONS: Final = {
     "no row that is not HIGH now becomes HIGH": "aucune ligne qui n'est pas HIGH aujourd'hui ne le devient",
     "it gives levels, not probabilities": "elle donne des niveaux, pas des probabilités",
     "only one level is there": "un seul niveau est présent",
-    "Stratified split at random: 20 % of the rows. Not a test on the future.": (
-        "tirage stratifié de 20 % des lignes : ce n'est pas un test sur l'avenir"
-    ),
-    "Split by job role: 20 % of the roles, whole. Not a test on the future.": (
-        "20 % des métiers, entiers : ce n'est pas un test sur l'avenir"
-    ),
 }
 """The library's own remarks, which are English, in the language of the page; any other text stays as it is."""
+
+SPLIT_NOTES: Final = {
+    STRATIFIED: "tirage stratifié de 20 % des lignes : ce n'est pas un test sur l'avenir",
+    GROUPED: "20 % des métiers, entiers : ce n'est pas un test sur l'avenir",
+    NO_LABEL_PERIOD: "le fichier dit la période de chaque ligne, pas celle de son étiquette",
+    TWINS: "{count} lignes présentes aussi à l'entraînement sont écartées du test",
+    NO_HISTORY: "presque aucune ligne d'entraînement ne dit le niveau actuel : les noms tiennent lieu d'historique",
+}
+"""The sentences of a split's note, in the language of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,10 +507,12 @@ def _identity(details: VersionDetails, updated_at: datetime) -> str:
             f"({_rows(split.train_rows)}), test sur {_escaped(split.test_period or '')} ({_rows(split.test_rows)})"
         )
     else:
-        divided = (
-            f"{_in_french(split.note) if split.note else split.kind}{THIN}; entraînement {_rows(split.train_rows)}, "
-            f"test {_rows(split.test_rows)}"
-        )
+        divided = f"entraînement {_rows(split.train_rows)}, test {_rows(split.test_rows)}"
+    notes = [
+        _escaped(SPLIT_NOTES.get(template, template).format(**values))
+        for template, values in note_sentences(split.note)
+    ]
+    divided = f"{THIN}; ".join([divided, *notes])
     algorithm = f"{_code(manifest.algorithm)}, {FEATURE_SETS[manifest.feature_set]}"
     if manifest.calibration:
         algorithm += f", probabilités calibrées ({manifest.calibration})"

@@ -33,8 +33,6 @@ from future_skills.snapshot_readers import (
     shortened,
 )
 from future_skills.snapshot_values import (
-    COMMA_NUMBER,
-    MAYBE_THOUSANDS,
     PLAIN_NUMBER,
     Unacceptable,
     check_range,
@@ -43,6 +41,7 @@ from future_skills.snapshot_values import (
     read_name,
     read_number,
     read_period,
+    with_decimal_points,
 )
 
 BATCH_ROWS: Final = 50_000
@@ -226,14 +225,6 @@ def _read_column(cells: pl.Series, reader: FileReader) -> tuple[pl.Series, dict[
         others, partial(read_number, feature=feature, comma_separates_cells=reader.comma_separates_cells), pl.Float64
     )
     return numbers.zip_with(in_range, read), problems
-
-
-def with_decimal_points(cells: pl.Series, *, comma_separates_cells: bool) -> pl.Series:
-    """The same texts, decimal commas written as points where there is no doubt: a quick way through a French file."""
-    decimal = cells.str.contains(COMMA_NUMBER)
-    if comma_separates_cells:
-        decimal &= ~cells.str.contains(MAYBE_THOUSANDS)
-    return cells.zip_with(~decimal, cells.str.replace(",", ".", literal=True))
 
 
 def _read_texts(

@@ -4,7 +4,6 @@ A reader gives texts (Parquet: also floats) under our column names, with the lin
 mean is read in ``snapshot_file``; here, a file that cannot be read at all is refused, with the place and what to do.
 """
 
-import codecs
 import csv
 import gzip
 import io
@@ -27,17 +26,25 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from future_skills import schema
-from future_skills.errors import DataFileError, Defect, translatable
+from future_skills.errors import DataFileError, Defect, Words, translatable
 from future_skills.snapshot_columns import KNOWN_HEADINGS, match_headings, normal_heading
+from future_skills.text_files import (
+    CHUNK_BYTES,
+    LINE_LIMIT,
+    broken_gzip_refused,
+    damaged,
+    declared_delimiter,
+    find_delimiter,
+    find_encoding,
+    is_gzip,
+    limited_lines,
+)
 
 LINE: Final = "line"
 """Column that holds the line of a row in its file."""
 
 DATA_SHEET: Final = "Relevés"
 """Sheet of the template that holds the rows."""
-
-LINE_LIMIT: Final = 1_000_000
-"""Longest line of a text file, in characters: what is longer is no line, and would fill the memory."""
 
 UNPACKED_LIMIT: Final = 1_000_000_000
 """Largest Excel workbook once unpacked, in bytes: about a million rows."""
@@ -46,11 +53,6 @@ SHARED_TEXT_LIMIT: Final = 200_000_000
 """Largest table of texts of an Excel workbook, in bytes: it is held in memory."""
 
 EXCEL_ROWS: Final = 1_048_576
-
-NOT_COMPUTED: Final = object()
-"""Stands for a formula without a stored result."""
-
-CHUNK_BYTES: Final = 1 << 20
 
 WORKBOOK_ERRORS: Final = (
     zipfile.BadZipFile,
@@ -84,6 +86,16 @@ class Note:
     def explain(self, translate: Any = str) -> str:
         """The sentence, translated by ``translate``."""
         return str(translate(self.template)).format(**self.details)
+
+
+@dataclass(frozen=True, slots=True)
+class NotComputed:
+    """Stands for a formula without a stored result; its text is the formula, as written."""
+
+    formula: str
+
+    def __str__(self) -> str:
+        return self.formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +149,6 @@ def shortened(text: str) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def damaged(path: Path, problem: object) -> DataFileError:
-    """The refusal of a file that breaks off or is not what it should be."""
-    return DataFileError(
-        translatable("{path} is damaged or cut short: {problem}."),
-        hint=translatable("Copy or save it again from the original."),
-        path=str(path),
-        problem=str(problem).strip().rstrip(".").splitlines()[0][:200] if str(problem).strip() else "—",
-    )
-
-
 def check_kind(path: Path) -> None:
     """Refuse a file whose first bytes say that it is of another kind than its name."""
     with path.open("rb") as file:
@@ -157,7 +159,7 @@ def check_kind(path: Path) -> None:
     elif name.endswith(".parquet"):
         expected = "Parquet"
     else:
-        expected = "gzip" if name.endswith(".gz") else "text"
+        expected = "gzip" if name.endswith(".gz") else translatable("text")
     found = next((kind for start, kind in FIRST_BYTES.items() if head.startswith(start)), "text")
     if found == "Excel 97" and expected == "Excel":
         raise DataFileError(
@@ -170,8 +172,8 @@ def check_kind(path: Path) -> None:
             translatable("{path} is not what its name says: the name means {expected}, the content is {found}."),
             hint=translatable("Save it again in the right format, or give it the right ending."),
             path=str(path),
-            expected=expected,
-            found=found,
+            expected=Words(expected),
+            found=Words(found),
         )
 
 
@@ -219,7 +221,10 @@ class CsvReader:
                 LINE: pl.Series([line for line, _ in chunk], dtype=pl.Int64),
                 **{name: pl.Series(columns[index], dtype=pl.String) for name, index in self.places.items()},
             }
-        ).with_columns(pl.exclude(LINE).str.strip_chars())
+        ).with_columns(
+            # an apostrophe before what would be a formula is a spreadsheet's way of writing a text
+            pl.exclude(LINE).str.strip_chars().str.replace(r"^'([=+\-@])", "${1}")
+        )
         return RawBatch(without_blank_rows(frame), tuple(rejected), progress)
 
     def _even(self, chunk: list[tuple[int, list[str]]]) -> tuple[list[tuple[int, list[str]]], list[RejectedRow]]:
@@ -241,18 +246,10 @@ class CsvReader:
 
     def _find_delimiter(self, column_map: Mapping[str, str]) -> str:
         """The separator under which the first line holds the most known headings."""
-        known = {*KNOWN_HEADINGS, *map(normal_heading, column_map)}
         with self._text() as (_, lines):
             first = next((line for line in lines if line.strip()), "")
-            if declared_delimiter(first):
-                return declared_delimiter(first)
-
-        def recognised(delimiter: str) -> tuple[int, int]:
-            headings = next(csv.reader([first], delimiter=delimiter), [])
-            return sum(normal_heading(heading) in known for heading in headings), len(headings)
-
         try:
-            return max(";\t,", key=recognised)
+            return find_delimiter(first, {*KNOWN_HEADINGS, *map(normal_heading, column_map)})
         except csv.Error as error:
             raise damaged(self.path, error) from error
 
@@ -291,103 +288,6 @@ def open_csv(path: Path, column_map: Mapping[str, str]) -> CsvReader:
     """Open a text file, packed or not."""
     check_kind(path)
     return CsvReader(path, column_map)
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether the name says that the file is packed."""
-    return path.name.lower().endswith(".gz")
-
-
-def declared_delimiter(line: str) -> str:
-    """The separator that a first line ``sep=;`` declares (Excel's own convention); "" for any other line."""
-    text = line.lstrip("\ufeff").rstrip("\r\n")
-    return text[4] if len(text) == 5 and text.lower().startswith("sep=") and text[4] in ";,\t" else ""
-
-
-def binary_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a text file, unpacked if need be."""
-    with ExitStack() as stack, broken_gzip_refused(path):
-        raw = stack.enter_context(path.open("rb"))
-        binary = stack.enter_context(gzip.GzipFile(fileobj=raw)) if is_gzip(path) else raw
-        while chunk := binary.read(CHUNK_BYTES):
-            yield chunk
-
-
-@contextmanager
-def broken_gzip_refused(path: Path) -> Iterator[None]:
-    """Turn what a broken ``.gz`` raises into a refusal."""
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise damaged(path, error) from error
-
-
-def find_encoding(path: Path) -> str:
-    """UTF-8, UTF-16 (by its first bytes), or else Windows-1252, once the whole file was read through.
-
-    Raises:
-        DataFileError: it is none of these, or holds NUL bytes.
-    """
-    head = next(binary_chunks(path), b"")
-    if not head.strip():
-        raise DataFileError(translatable("{path} is empty."), path=str(path))
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        candidates = ["utf-16"]
-    else:
-        refuse_nul_bytes(path)
-        candidates = ["utf-8-sig", "cp1252"]
-    for encoding in candidates:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            for chunk in binary_chunks(path):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise DataFileError(
-        translatable("{path} is not text in UTF-8, UTF-16 or Windows-1252."),
-        hint=translatable("Save it again as CSV UTF-8."),
-        path=str(path),
-    )
-
-
-def refuse_nul_bytes(path: Path) -> None:
-    """Refuse a file that holds NUL bytes: it is no text, or lost its end in a crash.
-
-    Raises:
-        DataFileError: names the line of the first one.
-    """
-    line = 1
-    for chunk in binary_chunks(path):
-        place = chunk.find(b"\0")
-        if place >= 0:
-            raise DataFileError(
-                translatable("{path}, line {line}: there is a NUL byte; this is not a text file, or it is damaged."),
-                hint=translatable("Save it again as CSV UTF-8."),
-                path=str(path),
-                line=line + chunk.count(b"\n", 0, place),
-            )
-        line += chunk.count(b"\n")
-
-
-def limited_lines(path: Path, text: IO[str]) -> Iterator[str]:
-    """The lines of a text.
-
-    Raises:
-        DataFileError: a line is too long to be one.
-    """
-    number = 0
-    while line := text.readline(LINE_LIMIT):
-        number += 1
-        if len(line) == LINE_LIMIT:
-            raise DataFileError(
-                translatable("{path}, line {line}: the line is longer than {limit} characters."),
-                path=str(path),
-                line=number,
-                limit=LINE_LIMIT,
-            )
-        yield line
 
 
 def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
@@ -429,13 +329,13 @@ class ParquetReader:
         if column in schema.NUMERIC_FEATURES:
             if dtype.is_numeric() or dtype == pl.Null:
                 return cell.cast(pl.Float64).alias(column)
-            raise self._wrong_type(heading, dtype, "numbers")
+            raise self._wrong_type(heading, dtype, translatable("numbers"))
         if column == schema.PERIOD and dtype in (pl.Date, pl.Datetime):
             return cell.dt.strftime("%Y-%m").fill_null("").alias(column)
         is_text = dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
         if is_text or (column == schema.ROLE_CODE and dtype.is_integer()):
             return cell.cast(pl.String).fill_null("").str.strip_chars().alias(column)
-        raise self._wrong_type(heading, dtype, "texts")
+        raise self._wrong_type(heading, dtype, translatable("texts"))
 
     def _wrong_type(self, heading: str, dtype: pl.DataType, expected: str) -> DataFileError:
         return DataFileError(
@@ -443,7 +343,7 @@ class ParquetReader:
             path=str(self.path),
             column=heading,
             found=str(dtype),
-            expected=expected,
+            expected=Words(expected),
         )
 
 
@@ -501,10 +401,11 @@ class ExcelReader:
         for line, row in chunk:
             cells = {column: row[index] if index < len(row) else None for column, index in self.places.items()}
             defects = self._cell_defects(line, cells)
-            if any(value is not None for value in row[self.width :]):
+            extra = next((value for value in row[self.width :] if value is not None), None)
+            if extra is not None:
                 template = translatable("the row has {cells} cells, and there are {headings} headings")
                 facts = (("cells", len(row)), ("headings", self.width))
-                defects.append(Defect(line, "", shortened(str(row[self.width])), template, facts))
+                defects.append(Defect(line, "", shortened(str(extra)), template, facts))
             row_texts = {column: excel_text(value, column) for column, value in cells.items()}
             if defects:
                 rejected.append(RejectedRow(line, tuple(defects), row_texts))
@@ -519,7 +420,7 @@ class ExcelReader:
         """Cells that Excel holds as something else than a number or a text."""
         defects = []
         for column, value in cells.items():
-            if value is NOT_COMPUTED:
+            if isinstance(value, NotComputed):
                 template = translatable("the formula has no stored result: open the file in Excel and save it")
             elif isinstance(value, (date, time, timedelta)) and column != schema.PERIOD:
                 template = translatable(
@@ -548,7 +449,9 @@ class ExcelReader:
                 return
             if formula_row:
                 row = tuple(
-                    NOT_COMPUTED if value is None and formula is not None else value
+                    NotComputed(str(getattr(formula, "text", formula)))
+                    if value is None and formula is not None
+                    else value
                     for value, formula in zip(row, formula_row, strict=False)
                 )
             if any(value is not None for value in row):
@@ -623,7 +526,7 @@ def all_rows(sheet: ReadOnlyWorksheet) -> Iterator[tuple[Any, ...]]:
 
 def excel_text(value: Any, column: str) -> str:
     """A cell of Excel as text; a date in the column of periods is its month."""
-    if value is None or value is NOT_COMPUTED:
+    if value is None:
         return ""
     if isinstance(value, date) and column == schema.PERIOD:
         return f"{value.year:04d}-{value.month:02d}"

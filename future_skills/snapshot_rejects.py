@@ -1,6 +1,5 @@
 """What becomes of rejected rows: the whole import is refused, or they are written to a file and the others go on."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import IO, Final, Protocol
 from future_skills import schema
 from future_skills.errors import Defect, InvalidValuesError, translatable
 from future_skills.snapshot_readers import RejectedRow
+from future_skills.text import csv_line
 
 REJECTS_COLUMNS: Final = ("file", "line", "column", "value", "reason")
 
@@ -74,21 +74,32 @@ class Refusals:
 class RejectsFile:
     """Rejected rows go to a CSV: where and why, then the row under our headings, to be corrected and imported again.
 
-    A row with several defects takes one line: place and value are those of the first, ``reason`` gives them all.
+    A row with several defects takes one line: place and value are those of the first, ``reason`` gives them all. A
+    spreadsheet opens the file as it is: it begins with a byte-order mark, and no cell is a formula there (``csv_line``).
+
+    Attributes:
+        paths: the files imported.
+        file: where rows are written.
+        translate: gives the reasons in the reader's language.
+        delimiter: what stands between cells; a French spreadsheet expects ``;``.
+        count: rows rejected so far.
     """
 
     paths: Sequence[Path]
     file: IO[str]
     translate: Callable[[str], str]
+    delimiter: str
     count: int = 0
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, paths: Sequence[Path], translate: Callable[[str], str]) -> "Iterator[RejectsFile]":
+    def open(
+        cls, path: Path, paths: Sequence[Path], translate: Callable[[str], str], *, delimiter: str
+    ) -> "Iterator[RejectsFile]":
         """Open the file for writing, its headings written."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow([*REJECTS_COLUMNS, *schema.SNAPSHOT_COLUMNS])
-            yield cls(paths, file, translate)
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            file.write(csv_line([*REJECTS_COLUMNS, *schema.SNAPSHOT_COLUMNS], delimiter=delimiter))
+            yield cls(paths, file, translate, delimiter)
 
     def add(self, file: int, row: RejectedRow) -> None:
         """Write a row."""
@@ -96,16 +107,9 @@ class RejectsFile:
         first, *others = row.defects
         reasons = [first.explain(self.translate)]
         reasons += [f"{defect.column} ({defect.value}): {defect.explain(self.translate)}" for defect in others]
-        csv.writer(self.file).writerow(
-            [
-                self.paths[file].name,
-                row.line,
-                first.column,
-                first.value,
-                " ; ".join(reasons),
-                *(row.cells.get(column, "") for column in schema.SNAPSHOT_COLUMNS),
-            ]
-        )
+        place = (self.paths[file].name, row.line, first.column, first.value, " ; ".join(reasons))
+        cells = (row.cells.get(column, "") for column in schema.SNAPSHOT_COLUMNS)
+        self.file.write(csv_line([*place, *cells], delimiter=self.delimiter))
 
     def refuse_if_any(self) -> None:
         """Rejected rows are in the file; the import goes on."""

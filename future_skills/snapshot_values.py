@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import Any, Final
 
+import polars as pl
+
 from future_skills import schema
 from future_skills.errors import translatable
 
@@ -179,3 +181,11 @@ def _plain(text: str, *, comma_separates_cells: bool) -> str:
     if _COMMA_NUMBER.fullmatch(text):
         return text.replace(",", ".")
     raise Unacceptable(translatable("this is not a number: write 1204.5 or 1204,5, with no other sign"))
+
+
+def with_decimal_points(cells: pl.Series, *, comma_separates_cells: bool) -> pl.Series:
+    """The same texts, decimal commas written as points where there is no doubt: a quick way through a French file."""
+    decimal = cells.str.contains(COMMA_NUMBER)
+    if comma_separates_cells:
+        decimal &= ~cells.str.contains(MAYBE_THOUSANDS)
+    return cells.zip_with(~decimal, cells.str.replace(",", ".", literal=True))

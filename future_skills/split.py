@@ -10,6 +10,7 @@ from future_skills import schema
 from future_skills.dataset import Dataset, class_distribution, row_hashes
 from future_skills.errors import NotEnoughDataError, UsageError, translatable
 from future_skills.manifest import SplitKind
+from future_skills.split_notes import GROUPED, NO_LABEL_PERIOD, STRATIFIED, TWINS
 
 TEST_SHARE = 0.2
 """Share of the rows kept for the test where the split is not by time."""
@@ -95,7 +96,7 @@ def _split_at_random(dataset: Dataset, kind: SplitKind, random_state: int) -> Ro
         if len(set(groups)) < 2:
             raise NotEnoughDataError(translatable("A split by group needs at least two job roles."))
         train_rows, test_rows = next(splitter.split(rows, groups=groups))
-        note = "Split by job role: 20 % of the roles, whole. Not a test on the future."
+        note = GROUPED
     else:
         counts = class_distribution(dataset.frame)
         if min(count for count in counts.values() if count) < 2 or len(rows) < 10:
@@ -108,14 +109,16 @@ def _split_at_random(dataset: Dataset, kind: SplitKind, random_state: int) -> Ro
         train_rows, test_rows = train_test_split(
             rows, test_size=max(TEST_SHARE, 3 / len(rows)), stratify=dataset.levels, random_state=random_state
         )
-        note = "Stratified split at random: 20 % of the rows. Not a test on the future."
+        note = STRATIFIED
     train, test = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     train[train_rows], test[test_rows] = True, True
     hashes = row_hashes(dataset.frame)
+    if dataset.periods and dataset.frame[schema.LABEL_PERIOD].null_count() == len(rows):
+        note += f" {NO_LABEL_PERIOD}"
     twins = test & np.isin(hashes, hashes[train])
     if twins.any():
         test &= ~twins
-        note += f" {int(twins.sum())} rows that stand in training too were left out of the test."
+        note += f" {TWINS.format(count=int(twins.sum()))}"
     return RowSplit(kind, train, test, None, note)
 
 

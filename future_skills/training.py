@@ -63,6 +63,7 @@ from future_skills.pipeline import (
 )
 from future_skills.profile import full_profile, short_profile
 from future_skills.split import RowSplit, split_rows
+from future_skills.split_notes import NO_HISTORY
 from future_skills.text import require_text
 
 TRAINING_STEPS = 6
@@ -78,11 +79,6 @@ MOST_ROUNDS = 10_000
 Parameter = str | int | float | bool | None
 Columns = tuple[tuple[str, ...], tuple[str, ...]]
 Progress = Callable[[str], None]
-
-NO_HISTORY = translatable(
-    "The level now is known for almost no training row: there is no history to learn from, and the names stand in for it."
-)
-"""Note of a version whose history features say nothing."""
 
 
 def _silent(step: str) -> None:
@@ -179,7 +175,7 @@ def train(
         parent: the version this one follows.
         changes: what is different from the parent, in words.
         notes: anything else worth keeping.
-        on_step: called with the name of each step as it begins.
+        on_step: called with the name of each step as it begins (English; the doors translate it).
 
     Raises:
         UsageError: a name, an algorithm or a parameter that does not exist.
@@ -191,7 +187,7 @@ def train(
     paths = VersionPaths.of(Path(output))
     require_absent(paths)
     if not isinstance(dataset, Dataset):
-        on_step("read the dataset")
+        on_step(translatable("read the dataset"))
         dataset = read_dataset(Path(dataset))
     trained = fit_and_measure(dataset, recipe, on_step=on_step)
     return write_trained(dataset, trained, recipe, paths=paths, words=words, clock=clock, on_step=on_step)
@@ -235,9 +231,9 @@ def write_trained(
     Raises:
         ArtifactExistsError: the version is there already.
     """
-    on_step("measure importances")
+    on_step(translatable("measure the importances"))
     importances = permutation_importances(trained, random_state=recipe.random_state)
-    on_step("write the files")
+    on_step(translatable("write the files"))
     training_rows = trained.frame.filter(trained.split.train)
     columns = list(trained.features.columns)
     chosen = case_rows(trained, random_state=recipe.random_state)
@@ -291,7 +287,7 @@ def require_version_name(version: str) -> None:
 def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _silent) -> Trained:
     """Fit a model on the training rows and measure it, beside the baselines, on the test rows."""
     frame = dataset.frame
-    on_step("take the features")
+    on_step(translatable("take the features"))
     if recipe.feature_set == "history":
         frame = history_frame(dataset)
     split = split_rows(dataset, kind=recipe.split, test_period=recipe.test_period, random_state=recipe.random_state)
@@ -301,10 +297,10 @@ def fit_and_measure(dataset: Dataset, recipe: Recipe, *, on_step: Progress = _si
     if columns != default_features(recipe.feature_set):
         split = replace(split, note=f"{split.note} {NO_HISTORY}".strip())
     model, hyperparameters = unfitted_model(algorithm, recipe, columns)
-    on_step(f"fit {algorithm} on {len(training):,} rows")
+    on_step(translatable("train the model"))
     try:
         model.fit(training, training[schema.LABEL].to_numpy().astype(str))
-        on_step(f"measure on {len(test):,} rows")
+        on_step(translatable("measure it on the test rows"))
         scores = model_scores(model, test)
     except ValueError as error:  # what parameters do to these rows is known by trying
         raise _cannot_learn(algorithm, str(error).strip().splitlines()[0]) from error

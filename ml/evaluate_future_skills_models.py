@@ -17,6 +17,7 @@ if __name__ == "__main__":
 from config import bench
 from future_skills import evaluation_text
 from future_skills.dataset import read_dataset
+from future_skills.errors import translatable
 from future_skills.evaluation import evaluate
 from future_skills.evaluation_files import require_folder, write_report
 
@@ -70,17 +71,19 @@ def main() -> int:
     options = arguments()
     try:
         require_folder(options.output_dir)
+        if not options.no_register:
+            bench.registry()  # and the language of this installation
         with bench.steps(silent=False) as on_step:
-            on_step("open the versions")
+            on_step(translatable("open the versions"))
             versions = options.versions if options.no_register else bench.loaded_versions(options.versions)
-            on_step("read the dataset")
+            on_step(translatable("read the dataset"))
             dataset = read_dataset(
                 options.dataset,
                 period_column=options.period_column,
                 label_period_column=options.label_period_column,
             )
             report = evaluate(versions, dataset, test_period=options.test_period, on_step=on_step)
-            on_step("write the report")
+            on_step(translatable("write the report"))
             files = write_report(report, options.output_dir, language=options.language)
     except bench.REFUSALS as error:
         return bench.refuse(error, as_json=options.json)
@@ -96,4 +99,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bench.run(main))

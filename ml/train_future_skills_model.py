@@ -16,6 +16,7 @@ if __name__ == "__main__":
 
 from config import bench
 from future_skills.dataset import read_dataset
+from future_skills.errors import translatable
 from future_skills.pipeline import ALGORITHMS, CALIBRATIONS
 from future_skills.training import TRAINING_STEPS, Recipe, train
 
@@ -90,6 +91,7 @@ def main() -> int:
     options = arguments()
     output = options.output or bench.ML_DIR / f"future_skills_model_{options.version}.pkl"
     try:
+        registry = None if options.no_register else bench.registry()  # and the language of this installation
         params = bench.parameters(options.param, n_estimators=options.n_estimators)
         recipe = Recipe(
             feature_set=options.features,
@@ -100,7 +102,6 @@ def main() -> int:
             calibration=options.calibrate,
             random_state=options.random_state,
         )
-        registry = None if options.no_register else bench.registry()
         actor = bench.actor(options.actor)
         if registry is not None:
             registry.require(actor, registry.Right.REGISTER)
@@ -108,7 +109,7 @@ def main() -> int:
             if options.parent:
                 registry.find_version(options.parent)
         with bench.steps(silent=options.json, total=TRAINING_STEPS + (registry is not None)) as on_step:
-            on_step("read the dataset")
+            on_step(translatable("read the dataset"))
             dataset = read_dataset(
                 options.dataset,
                 period_column=options.period_column,
@@ -127,7 +128,7 @@ def main() -> int:
                 on_step=on_step,
             )
             if registry is not None:
-                on_step("register")
+                on_step(translatable("register the version"))
                 registry.register_trained(actor=actor, model=output, dataset_file=options.dataset, dataset=dataset)
     except bench.REFUSALS as error:
         return bench.refuse(error, as_json=options.json)
@@ -139,4 +140,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bench.run(main))

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext, gettext_lazy
 
 from apps.accounts.actors import Actor, command_actor
-from apps.accounts.refusals import storage_refusal
+from apps.accounts.refusals import reader_gone, storage_refusal
 from apps.accounts.rights import Right, require
 from future_skills.errors import FutureSkillsError, UsageError
 from future_skills.text import json_text
@@ -63,6 +63,9 @@ class ActingCommand(BaseCommand):
             if self.right is not None:
                 require(actor, self.right)
             code = self.act(actor, **options)
+            self.stdout.flush()
+        except BrokenPipeError:
+            sys.exit(reader_gone())
         except FutureSkillsError as error:
             self.refuse(error)
         except (OSError, DatabaseError) as error:
@@ -75,7 +78,11 @@ class ActingCommand(BaseCommand):
         """Say what was refused, as words and as JSON, and leave with exit code 1."""
         if self.as_json:
             self.answer({"error": refusal(error)})
-        raise CommandError(error.explain(gettext), returncode=REFUSED) from error
+        message = error.explain(gettext)
+        if self._called_from_command_line:  # Django would put “CommandError:” before the words
+            self.stderr.write(message)
+            sys.exit(REFUSED)
+        raise CommandError(message, returncode=REFUSED) from error
 
     def act(self, actor: Actor, **options: Any) -> int | None:
         """Do the work; return an exit code other than 0, or None."""

@@ -220,7 +220,10 @@ class DifferenceDocument(Document):
 
 
 class ComparisonDocument(Document):
-    """Two versions on the test rows that they share; ``reason`` says why there is nothing to compare."""
+    """Two versions on the test rows that they share.
+
+    Where there is none, ``reason`` says why, and ``command`` what scores both on the same rows.
+    """
 
     reference: str
     challenger: str
@@ -229,6 +232,7 @@ class ComparisonDocument(Document):
         description="of each version, how many of the other's test rows it trained on; null: nobody knows"
     )
     reason: str | None
+    command: str | None
     differences: list[DifferenceDocument]
     reference_only_right: int
     challenger_only_right: int

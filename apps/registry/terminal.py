@@ -9,11 +9,13 @@ from rich.table import Table
 
 from apps.registry.documents import VersionDocument, VersionList
 from apps.registry.models import ModelVersion
-from apps.registry.selectors import newest_versions
+from apps.registry.pages import SPLIT_NAMES, comparison_sentence, seen_sentences
+from apps.registry.selectors import find_version, newest_versions
 from apps.registry.standing import stages_of
 from future_skills.comparison import Comparison
 from future_skills.lifecycle import STAGE_NAMES, Stage
 from future_skills.manifest import Metrics
+from future_skills.split_notes import explain_note
 
 
 def list_versions(*, limit: int, offset: int) -> dict[str, Any]:
@@ -90,11 +92,13 @@ def version_lines(version: ModelVersion) -> Iterator[str]:
     )
     split = manifest.split
     yield _("Split: {kind}; {train} rows trained, {test} rows tested (period {period}).").format(
-        kind=split.kind,
+        kind=SPLIT_NAMES[split.kind],
         train=split.train_rows if split.train_rows_known else "?",
         test=split.test_rows,
         period=split.test_period or "—",
     )
+    if split.note:
+        yield explain_note(split.note, _)
     yield _("Hyperparameters: {words}.").format(
         words=", ".join(f"{name} {value}" for name, value in manifest.hyperparameters.items())
     )
@@ -137,6 +141,19 @@ def _metrics_words(metrics: Metrics) -> str:
         at_200=_figure(emergence.precision_at_200 if emergence else None, 3),
         rows=metrics.rows,
     )
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """What a comparison says in words: on which rows it stands, or why there is none and what to run instead."""
+    if comparison.command is not None:
+        yield comparison_sentence(comparison)
+    yield from seen_sentences(comparison)
+    if comparison.command is not None:
+        for version in map(find_version, (comparison.reference, comparison.challenger)):
+            period = version.words.split.test_period
+            if period is not None:
+                yield _("{version} was tested on the rows of {period}.").format(version=version.name, period=period)
+        yield _("To score both on the same rows: {command}").format(command=comparison.command)
 
 
 def comparison_table(comparison: Comparison) -> Table:

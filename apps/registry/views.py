@@ -23,6 +23,7 @@ from apps.registry.standing import stages_by_name, stages_of
 from future_skills.comparison import Comparison
 from future_skills.errors import FutureSkillsError, VersionNotFoundError
 from future_skills.lifecycle import STAGE_NAMES, Stage
+from future_skills.split_notes import explain_note
 
 TEXT_LENGTH = 100
 CSV_BATCH = 500
@@ -204,6 +205,7 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
         "importances_charts": pages.importances_charts([words]),
         "shares": pages.level_shares(words.dataset.class_distribution),
         "split": pages.SPLIT_NAMES[words.split.kind],
+        "split_note": explain_note(words.split.note, gettext),
         "notes": found.notes.all(),
         "compare_with": selectors.version_before(found),
         "name_list": [found.name],

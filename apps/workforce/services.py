@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from django.db import connection, transaction
 from django.db.models import Count, Max
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from apps.accounts.actors import Actor
 from apps.accounts.rights import Right, verb
@@ -20,6 +20,7 @@ from apps.workforce.selectors import PERIOD_FACTS, stored_facts
 from future_skills import schema
 from future_skills.errors import DataError, Defect, UsageError, translatable
 from future_skills.files import written_whole
+from future_skills.formatting import language_of
 from future_skills.snapshot_file import OpenedSnapshots, open_snapshots
 from future_skills.snapshot_readers import Note
 from future_skills.snapshot_rejects import Refusals, Rejects, RejectsFile
@@ -172,7 +173,8 @@ def import_snapshots(
         rejects: Rejects = Refusals(paths)
         if rejects_path is not None:
             whole = stack.enter_context(written_whole(rejects_path))
-            rejects = stack.enter_context(RejectsFile.open(whole, paths, gettext))
+            delimiter = ";" if language_of(get_language()) == "fr" else ","
+            rejects = stack.enter_context(RejectsFile.open(whole, paths, gettext, delimiter=delimiter))
         read = _stage(files, staging, rejects, progress)
         _reject_contradictions(staging, rejects)
         with transaction.atomic():

@@ -20,6 +20,9 @@ LISTS_SHEET: Final = "Listes"
 LAST_ROW: Final = 100_000
 """Rows of the sheet that carry drop-downs and ranges."""
 
+SPARE_LINES: Final = 1_000
+"""Lines of a list that are free for names to come."""
+
 FEATURES: Final = {feature.name: feature for feature in schema.NUMERIC}
 NEEDED: Final = {"optional": "facultatif", "number": "peut être vide", "name": "oui"}
 
@@ -135,6 +138,7 @@ HOW_TO: Final = (
     "Laissez vide ce que vous ne savez pas : une case vide veut dire « inconnu ». N’écrivez ni 0, ni « - », ni « N/A ».",
     "Gardez les en-têtes. Les nombres peuvent être vides, les noms et le mois non ; les colonnes grises sont facultatives.",
     "Gardez la même écriture d’un mois à l’autre : « Python » et « python » sont deux compétences.",
+    "Les listes déroulantes proposent ce qui est écrit dans la feuille « Listes » : ajoutez-y vos noms, une fois pour toutes.",
     "Enregistrez le classeur, puis lancez : python manage.py import_snapshots releve.xlsx",
     "Si une ligne est incorrecte, rien n’est importé : le message donne la ligne, la colonne, la valeur et la raison.",
     "Importer deux fois le même fichier ne change rien ; importer un fichier corrigé met à jour.",
@@ -146,7 +150,7 @@ def template_workbook(*, known: Mapping[str, Sequence[str]]) -> Workbook:
     """The workbook: the sheet to fill in, the explanations, and the lists behind the drop-downs.
 
     Args:
-        known: our column -> values to offer in its drop-down; other values stay allowed.
+        known: each column of text -> values to offer in its drop-down, none perhaps; other values stay allowed.
     """
     book = Workbook()
     rows = book.active
@@ -157,10 +161,11 @@ def template_workbook(*, known: Mapping[str, Sequence[str]]) -> Workbook:
     _write_headings(rows)
     _write_help(book.create_sheet(HELP_SHEET))
     lists = book.create_sheet(LISTS_SHEET)
-    lists.sheet_state = "hidden"
+    offered = {
+        column: _write_list(lists, number, column, known[column]) for number, column in enumerate(known, start=1)
+    }
     for number, column in enumerate(COLUMNS, start=1):
-        offered = _write_list(lists, number, known.get(column, ()))
-        rows.add_data_validation(_validation(column, get_column_letter(number), offered))
+        rows.add_data_validation(_validation(column, get_column_letter(number), offered.get(column, "")))
     return book
 
 
@@ -206,13 +211,18 @@ def _write_help(sheet: Worksheet) -> None:
         sheet.column_dimensions[letter].width = width
 
 
-def _write_list(sheet: Worksheet, number: int, values: Sequence[str]) -> str:
-    """Write the values of a drop-down; return where they stand, "" if there are none."""
-    for line, value in enumerate(values, start=1):
+def _write_list(sheet: Worksheet, number: int, column: str, values: Sequence[str]) -> str:
+    """Write the values of a drop-down under a heading; return the formula of those that stand there, once filled in."""
+    head = sheet.cell(row=1, column=number, value=FRENCH_HEADINGS[column])
+    head.font, head.fill = Font(bold=True, color="FFFFFF"), REQUIRED_FILL
+    letter = get_column_letter(number)
+    sheet.column_dimensions[letter].width = COLUMNS[column].width
+    sheet.column_dimensions[letter].number_format = "@"
+    for line, value in enumerate(values, start=2):
         cell = sheet.cell(row=line, column=number, value=value)
         cell.data_type = "s"  # a name that begins with “=” is a name
-    letter = get_column_letter(number)
-    return f"'{LISTS_SHEET}'!${letter}$1:${letter}${len(values)}" if values else ""
+    first = f"'{LISTS_SHEET}'!${letter}$2"
+    return f"OFFSET({first},0,0,MAX(1,COUNTA({first}:${letter}${len(values) + 1 + SPARE_LINES})),1)"
 
 
 def _validation(column: str, letter: str, offered: str) -> DataValidation:
@@ -229,14 +239,8 @@ def _validation(column: str, letter: str, offered: str) -> DataValidation:
             type="decimal", operator="between", formula1=bounds[0], formula2=bounds[1], allow_blank=True
         )
         validation.error = f"Écrivez un nombre entre {bounds[0]} et {bounds[1]}, ou laissez vide."
-    elif offered:
-        validation = DataValidation(type="list", formula1=offered, allow_blank=True)
     else:
-        bounds = ("1", str(schema.NAME_MAX_LENGTH))
-        validation = DataValidation(
-            type="textLength", operator="between", formula1=bounds[0], formula2=bounds[1], allow_blank=True
-        )
-        validation.error = f"Écrivez un texte de {schema.NAME_MAX_LENGTH} caractères au plus."
+        validation = DataValidation(type="list", formula1=offered, allow_blank=True)
     validation.errorTitle = "Valeur à corriger"
     # A list of known names is a help, not a limit: a new skill must be writable.
     validation.showErrorMessage = not offered

@@ -21,7 +21,7 @@ print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, defau
 
 def start(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python on an installation of its own, where nothing is set but ``environment``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FUTURE_SKILLS_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FUTURE_SKILLS_", "DJANGO_"))}
     places = {"FUTURE_SKILLS_VAR": str(folder / "var"), "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}"}
     return subprocess.run(
         [sys.executable, *words],

@@ -38,7 +38,8 @@ class Done:
 
     @property
     def error(self) -> str:
-        """Code of the refusal."""
+        """Code of the refusal; there must be one."""
+        assert self.code == 1, f"exit code {self.code}: {self.out}\n{self.err}"
         code: str = self.json["error"]["code"]
         return code
 

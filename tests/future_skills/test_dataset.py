@@ -11,6 +11,7 @@ import pytest
 from future_skills import schema
 from future_skills.dataset import (
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     Dataset,
     build_dataset,
     dataset_card,
@@ -26,6 +27,7 @@ from future_skills.errors import (
     UsageError,
 )
 from future_skills.split import split_rows
+from future_skills.split_notes import NO_LABEL_PERIOD, STRATIFIED
 
 Make = Callable[..., pl.DataFrame]
 
@@ -95,13 +97,14 @@ def test_another_suffix_is_refused(company: pl.DataFrame, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("trend_score", "0,82", "not a number"),
+        ("trend_score", "0,8,2", "not a number"),
+        ("trend_score", "1,234", "not a number"),
         ("trend_score", "inf", "finite"),
         ("trend_score", "1e39", "too large"),
         ("trend_score", "nan", "finite"),
         ("future_need_level", "URGENT", "LOW, MEDIUM and HIGH"),
         ("future_need_level", "", "remove it"),
-        ("current_need_level", "high", "LOW, MEDIUM and HIGH"),
+        ("current_need_level", "haut", "LOW, MEDIUM and HIGH"),
         ("period", "06/2020", "YYYY-MM"),
         ("label_period", "2000-01", "later"),
         ("job_role_name", "", "empty"),
@@ -166,8 +169,69 @@ def test_a_parquet_column_that_is_no_text_is_refused(
 def test_a_damaged_gzip_is_refused(exported: Path, tmp_path: Path) -> None:
     content = gzip.compress(exported.read_bytes())
     (tmp_path / "d.csv.gz").write_bytes(content[:100] + bytes(range(200)) + content[300:])
-    with pytest.raises(DataFileError, match="cannot be read"):
+    with pytest.raises(DataFileError, match="damaged or cut short"):
         read_dataset(tmp_path / "d.csv.gz")
+
+
+FRENCH_LEVELS = {"LOW": "Faible", "MEDIUM": "moyen", "HIGH": "Élevé"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("first_line", ["", "sep={}\n"])
+def test_a_french_spreadsheet_s_file_is_simply_read(
+    exported: Path, tmp_path: Path, encoding: str, separator: str, first_line: str
+) -> None:
+    expected = read_dataset(exported).frame
+    french = pl.read_csv(exported, infer_schema=False).with_columns(
+        pl.col(schema.NUMERIC_FEATURES).str.replace(".", ",", literal=True),
+        pl.col(schema.LABEL).replace(FRENCH_LEVELS),
+    )
+    text = first_line.format(separator) + french.write_csv(separator=separator)
+    (tmp_path / "fr.csv").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert read_dataset(tmp_path / "fr.csv").frame.equals(expected)
+
+
+def test_a_row_with_too_many_cells_is_named_by_its_line(exported: Path) -> None:
+    lines = exported.read_text().splitlines()
+    lines[5] += ",1,2"
+    exported.write_text("\n".join(lines))
+    with pytest.raises(DataFileError, match=r"line 6: the row has 38 cells, and there are 36 headings"):
+        read_dataset(exported)
+
+
+def own_columns(exported: Path, path: Path, **changes: str) -> Path:
+    """The dataset as a company of its own names it, one cell of the fourth line changed."""
+    frame = pl.read_csv(exported, infer_schema=False).rename({"period": "relevé", "label_period": "réalisé"})
+    for name, value in changes.items():
+        frame = frame.with_columns(pl.when(pl.int_range(pl.len()) == 2).then(pl.lit(value)).otherwise(name).alias(name))
+    frame.write_csv(path)
+    return path
+
+
+def test_a_refusal_speaks_of_the_file_s_own_columns(exported: Path, tmp_path: Path) -> None:
+    own = {"period_column": "relevé", "label_period_column": "réalisé"}
+    with pytest.raises(InvalidValuesError) as refusal:
+        read_dataset(own_columns(exported, tmp_path / "d.csv", réalisé="1999-01"), **own)
+    (defect,) = refusal.value.defects
+    assert (defect.line, defect.column, defect.value) == (4, "réalisé", "1999-01")
+    assert "the period of the label must be later than the period of its row" in str(refusal.value)
+    with pytest.raises(InvalidValuesError) as refusal:
+        read_dataset(own_columns(exported, tmp_path / "d.csv", relevé="20x8"), **own)
+    assert [(one.column, one.value) for one in refusal.value.defects] == [
+        ("relevé", "20x8")
+    ]  # and nothing that follows
+    lacking = own_columns(exported, tmp_path / "d.csv")
+    pl.read_csv(lacking, infer_schema=False).drop("trend_score").write_csv(lacking)
+    with pytest.raises(MissingColumnsError) as missing:
+        read_dataset(lacking, **own)
+    assert "Columns found: relevé, réalisé, " in str(missing.value)
+    assert "--label-period-column" in str(missing.value)
+    assert "--map" not in str(missing.value)
+    with pytest.raises(MissingColumnsError, match=r"missing: année\. Columns found: relevé, .* Name one of these"):
+        read_dataset(lacking, period_column="année", label_period_column="réalisé")
+    with pytest.raises(UsageError, match="two columns"):
+        read_dataset(lacking, period_column="relevé", label_period_column="relevé")
 
 
 def test_a_suffix_in_capitals_is_the_same_suffix(company: pl.DataFrame, tmp_path: Path) -> None:
@@ -225,6 +289,12 @@ def test_a_file_without_periods_is_split_at_random_and_it_is_said(exported: Path
     assert split.test.sum() == pytest.approx(0.2 * len(dataset.frame), abs=1)
     with pytest.raises(UsageError, match="--period-column"):
         split_rows(dataset, kind="time")
+
+
+def test_a_period_without_its_label_s_period_is_said(exported: Path, tmp_path: Path) -> None:
+    pl.read_csv(exported, infer_schema=False).drop("label_period", *HISTORY_COLUMNS).write_csv(tmp_path / "d.csv")
+    split = split_rows(read_dataset(tmp_path / "d.csv"))
+    assert (split.kind, split.note) == ("stratified", f"{STRATIFIED} {NO_LABEL_PERIOD}")
 
 
 def test_a_split_by_group_keeps_each_role_on_one_side(exported: Path) -> None:

@@ -12,7 +12,8 @@ from future_skills.dataset import Dataset, build_dataset, read_dataset, write_da
 from future_skills.errors import UsageError
 from future_skills.pipeline import ALGORITHMS
 from future_skills.simulation import CompanyParameters, simulate_company
-from future_skills.training import NO_HISTORY, Recipe, fit_and_measure, train
+from future_skills.split_notes import NO_HISTORY
+from future_skills.training import Recipe, fit_and_measure, train
 
 Clock = Callable[[], datetime]
 QUICK = {"n_estimators": 5}

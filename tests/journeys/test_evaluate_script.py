@@ -77,7 +77,7 @@ def test_every_registered_version_is_evaluated_and_the_report_is_written(bench: 
         assert str(folder / name) in result.stdout
     for word in ("Best macro F1", "v1", "v2", "same as today", "rules", "majority", "McNemar"):
         assert word in result.stdout
-    assert "score v2" in result.stderr
+    assert "score a version" in result.stderr
     document = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     manifest = json.loads((bench.ml / "future_skills_model_v2.json").read_text(encoding="utf-8"))
     metrics = {one["version"]: one["metrics"] for one in document["versions"]}

@@ -88,7 +88,7 @@ def test_a_training_that_is_stopped_leaves_no_version(new_bench: Callable[[], Be
     process = bench.start(TRAIN, "--version", "v1", *own, "--n-estimators", "3000")
     assert process.stderr is not None
     for line in process.stderr:
-        if "fit" in line:
+        if "train the model" in line:
             break
     time.sleep(0.3)
     process.send_signal(how)

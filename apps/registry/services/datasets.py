@@ -19,6 +19,7 @@ from future_skills import dataset as rules
 from future_skills import schema
 from future_skills.baselines import rules_level
 from future_skills.files import sha256_of_file, written_whole
+from future_skills.labels import HORIZON_MONTHS, TOLERANCE_MONTHS
 
 LABEL_RULE = (
     "The pair's level at the first period, between horizon and horizon + tolerance months later (bounds included), for "
@@ -38,7 +39,12 @@ class ExportResult:
 
 @verb(Right.REGISTER)
 def export_dataset(
-    *, actor: Actor, output: Path, horizon_months: int = 12, tolerance_months: int = 12, as_of: str | None = None
+    *,
+    actor: Actor,
+    output: Path,
+    horizon_months: int = HORIZON_MONTHS,
+    tolerance_months: int = TOLERANCE_MONTHS,
+    as_of: str | None = None,
 ) -> ExportResult:
     """Write the dataset of all HR facts, its card beside it, and register it. Same database, same bytes.
 

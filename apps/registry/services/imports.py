@@ -102,7 +102,7 @@ def import_version(
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ArtifactMissingError(path=str(path)) from error
-    on_step("read the types that it names")
+    on_step(translatable("read the types that it names"))
     opened = open_foreign(content, path=str(path), allowed_types=settings.FUTURE_SKILLS_ALLOWED_TYPES)
     if not reason.strip():
         raise ForeignModelError(path=str(path), types=", ".join(opened.types))
@@ -122,14 +122,14 @@ def import_version(
     require_new_version(version)
     paths = VersionPaths(settings.ML_DIR / f"future_skills_model_{version}.pkl")
     require_absent(paths)
-    on_step("read the dataset")
+    on_step(translatable("read the dataset"))
     dataset = scored_on.read()
-    on_step("measure on its test rows")
+    on_step(translatable("measure on its test rows"))
     trained, recipe = measure_foreign(opened.value, dataset, path=str(path), test_period=scored_on.test_period)
     write_trained(dataset, trained, recipe, paths=paths, words=words, clock=timezone.now, on_step=on_step)
     with ExitStack() as undo:
         undo.callback(remove_version, paths)
-        on_step("open what was written, and register it")
+        on_step(translatable("open what was written, and register it"))
         check_cases(load_version(paths.model, allowed_types=settings.FUTURE_SKILLS_ALLOWED_TYPES))
         if scored_on.path is not None:
             register_dataset_file(actor=actor, path=scored_on.path, dataset=dataset)

@@ -70,7 +70,7 @@ def reproduce_version(*, actor: Actor, version: str, on_step: Callable[[str], No
         ) from error
     if sha256_of_file(path) != manifest.dataset.sha256:
         raise ArtifactHashMismatchError(path=str(path), expected=manifest.dataset.sha256, actual=sha256_of_file(path))
-    on_step("read the dataset")
+    on_step(translatable("read the dataset"))
     dataset = future_skills.read_dataset(
         path,
         period_column=manifest.dataset.period_column,

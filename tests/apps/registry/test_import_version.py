@@ -291,4 +291,4 @@ def test_it_is_said_in_words_that_it_is_imported(run: Run, theirs: Path, pairs: 
     words = ("--version", "v9", "--dataset", str(pairs / "future_skills_dataset.csv"), "--reason", REASON)
     code, out, err = run("registry", "import", str(theirs), *words)
     assert (code, "v9" in out) == (0, True), err
-    assert "measure" in err
+    assert "mesure sur ses lignes de test" in err

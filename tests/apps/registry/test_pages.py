@@ -318,6 +318,7 @@ def test_no_shared_row_is_explained(french: Client, compared: None, monkeypatch:
     text = page(french, "/compare/?reference=v1&challenger=v2")
     assert f"ne peuvent pas être comparées ligne à ligne{NBSP}: aucune ligne de test n’est commune." in text
     assert "v2 s’est entraînée sur 120 lignes de test de l’autre" in text
+    assert "python ml/evaluate_future_skills_models.py --versions v1 v2" in text
 
 
 def test_a_refused_comparison_says_why(french: Client, compared: None, monkeypatch: pytest.MonkeyPatch) -> None:

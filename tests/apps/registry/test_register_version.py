@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from apps.accounts.actors import Actor
 from apps.audit.models import AuditEvent
 from apps.audit.services import verify_chain
+from apps.registry import pages
 from apps.registry.models import Dataset, ModelVersion, Retraction
+from apps.registry.selectors import registry_summary
 from apps.registry.services import page
 from apps.registry.services.datasets import register_dataset_file
 from apps.registry.services.reproduction import reproduce_version
@@ -22,8 +27,9 @@ from apps.registry.services.versions import (
     retract_version,
 )
 from apps.registry.store import dataset_path, version_paths
+from future_skills import schema
 from future_skills.artifact import load_version
-from future_skills.dataset import read_dataset
+from future_skills.dataset import read_dataset, write_dataset
 from future_skills.errors import (
     ArtifactHashMismatchError,
     ArtifactMissingError,
@@ -34,9 +40,11 @@ from future_skills.errors import (
     VersionExistsError,
     VersionNotFoundError,
 )
+from future_skills.training import Recipe, train
 from tests.apps.registry import promotion
 
 Run = Callable[..., tuple[int, str, str]]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_a_version_is_kept_traceable_and_audited(registered: list[ModelVersion]) -> None:
@@ -204,6 +212,58 @@ def test_people_read_tables(registered: list[ModelVersion], run: Run) -> None:
         code, out, _ = run("registry", *words)
         assert code == 0
         assert "v2" in out or "v1" in out or "MODEL_REGISTRY.md" in out
+
+
+def test_versions_tested_on_other_rows_are_told_apart_with_the_command_that_scores_both(
+    registered: list[ModelVersion], pairs: Path, analyst: Actor, run: Run
+) -> None:
+    earlier = read_dataset(pairs / "future_skills_dataset.csv").periods[-2]
+    train(
+        pairs / "future_skills_dataset.csv",
+        version="v0",
+        output=pairs / "v0.pkl",
+        author="nadia",
+        clock=lambda: NOON,
+        recipe=Recipe(params={"n_estimators": 3}, split="time", test_period=earlier),
+    )
+    register_version(actor=analyst, path=pairs / "v0.pkl")
+    code, out, _ = run("registry", "compare", "v0", "v1")
+    assert code == 1
+    assert "v1 et v0 ne peuvent pas être comparées ligne à ligne" in out
+    assert earlier in out
+    assert "python ml/evaluate_future_skills_models.py --versions v0 v1" in out
+    assert "90" not in out  # no empty table of intervals
+    code, out, _ = run("registry", "compare", "v0", "v1", "--json")
+    assert (code, json.loads(out)["command"][-5:]) == (1, "v0 v1")
+    code, out, _ = run("registry", "compare", "v1", "v2", "--json")
+    assert (code, json.loads(out)["command"]) == (0, None)
+
+
+@pytest.mark.django_db
+def test_what_stands_on_fewer_rows_is_said_wherever_it_is_shown(pairs: Path, analyst: Actor, run: Run) -> None:
+    frame = pl.read_csv(pairs / "future_skills_dataset.csv", infer_schema=False).with_columns(
+        pl.when(pl.int_range(pl.len()) % 4 > 0).then(schema.CURRENT_LEVEL).alias(schema.CURRENT_LEVEL)
+    )
+    write_dataset(frame, pairs / "fewer.csv")
+    dataset, recipe, output = read_dataset(pairs / "fewer.csv"), Recipe(params={"n_estimators": 5}), pairs / "v9.pkl"
+    words = train(dataset, version="v9", output=output, author="nadia", clock=lambda: NOON, recipe=recipe).manifest
+    register_dataset_file(actor=analyst, path=pairs / "fewer.csv", dataset=dataset)
+    register_version(actor=analyst, path=output)
+    persistence = words.baselines.persistence
+    assert persistence is not None
+    same_rows = persistence.model_on_same_rows
+    assert same_rows is not None
+    assert persistence.rows < words.metrics.rows
+    (line,) = json.loads(run("registry", "list", "--json")[1])["versions"]
+    assert (line["persistence_rows"], line["same_rows_f1_macro"]) == (persistence.rows, same_rows.f1_macro)
+    _, out, _ = run("registry", "list")
+    assert f"{persistence.f1_macro:.4f}‡" in out
+    _, out, _ = run("registry", "show", "v9")
+    assert f"{same_rows.accuracy:.4f}" in out
+    with translation.override("en"):
+        sentence = pages.table_sentence(registry_summary())
+    assert f"on the {persistence.rows} test rows whose level now is known, it has {same_rows.f1_macro:.3f}" in sentence
+    assert "on the same rows" not in sentence
 
 
 @pytest.mark.django_db

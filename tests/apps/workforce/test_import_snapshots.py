@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
 from apps.accounts.actors import Actor
 from apps.audit.models import AuditEvent
@@ -232,7 +233,7 @@ def test_rejects_hold_the_bad_rows_with_their_place_and_the_good_ones_are_stored
     document = imported(write(text + "2024-03,short\n"), options=("--rejects", str(rejects)))
     assert document["read"] == 6
     assert counts(document) == (1, 0, 0, 0, 5)
-    with rejects.open(encoding="utf-8", newline="") as file:
+    with rejects.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     places = [(line["file"], line["line"], line["column"], line["value"]) for line in rows]
     assert places == [
@@ -252,6 +253,22 @@ def test_a_corrected_rejects_file_can_be_imported(write, tmp_path):
     imported(write(csv_text(row(), row(skill_name="R", trend_score="7"))), options=("--rejects", str(rejects)))
     rejects.write_text(rejects.read_text().replace(",7,12", ",0.7,12").replace("R,Languages,7", "R,Languages,0.7"))
     assert counts(imported(rejects)) == (1, 0, 0, 0, 0)
+
+
+def test_a_french_spreadsheet_opens_the_rejects_and_runs_no_formula_of_theirs(write, tmp_path):
+    rejects = tmp_path / "rejects.csv"
+    bad = row(skill_name="=HYPERLINK(1)", job_role_name="@Chef", economic_indicator="-0.4", trend_score="7")
+    with translation.override("fr"):
+        imported(write(csv_text(row(), bad)), options=("--rejects", str(rejects)))
+    text = rejects.read_bytes().decode()
+    assert text.startswith("\ufefffile;line;column;value;reason;period;")
+    (line,) = csv.DictReader(text.removeprefix("\ufeff").splitlines(), delimiter=";")
+    assert (line["skill_name"], line["job_role_name"]) == ("'=HYPERLINK(1)", "'@Chef")
+    # corrected, and imported as it is: the apostrophe is the spreadsheet's, not a part of the name
+    rejects.write_text(text.replace(";7;", ";0,7;"), encoding="utf-8")
+    assert counts(imported(rejects))[0] == 1
+    stored = SkillSnapshot.objects.get(skill__name="=HYPERLINK(1)")
+    assert (stored.job_role.name, stored.economic_indicator, stored.trend_score) == ("@Chef", -0.4, 0.7)
 
 
 def test_when_every_row_is_rejected_nothing_is_stored_and_the_exit_code_is_1(write, tmp_path):

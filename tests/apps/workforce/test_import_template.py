@@ -51,7 +51,6 @@ def test_the_headings_stay_in_view_and_the_sheet_to_fill_in_is_shown_first(tmp_p
     assert book.sheetnames == [DATA_SHEET, HELP_SHEET, LISTS_SHEET]
     assert book.active.title == DATA_SHEET
     assert book[DATA_SHEET].freeze_panes == "A2"
-    assert book[LISTS_SHEET].sheet_state == "hidden"
 
 
 def test_levels_are_chosen_from_a_list_and_shares_between_0_and_1(tmp_path):
@@ -65,11 +64,23 @@ def test_names_already_stored_are_offered_but_new_ones_stay_allowed(tmp_path):
     source.write_text(csv_text(row(skill_name="=SUM(A1)"), row(skill_name="SQL")))
     call_command("import_snapshots", str(source))
     book = openpyxl.load_workbook(template(tmp_path))
-    skills = validations(book[DATA_SHEET])["E"]
-    assert skills.formula1 == f"'{LISTS_SHEET}'!$E$1:$E$2"
+    skills, lists = validations(book[DATA_SHEET])["E"], book[LISTS_SHEET]
+    column = next(cell.column_letter for cell in lists[1] if cell.value == "Compétence")
+    place = f"'{LISTS_SHEET}'!${column}$2"
+    assert skills.formula1 == f"OFFSET({place},0,0,MAX(1,COUNTA({place}:${column}$1003)),1)"
     assert not skills.showErrorMessage
-    assert {cell.value for cell in book[LISTS_SHEET]["E"]} >= {"=SUM(A1)", "SQL"}
-    assert all(cell.data_type != "f" for cell in book[LISTS_SHEET]["E"])
+    assert [cell.value for cell in lists[column] if cell.value] == ["Compétence", "=SUM(A1)", "SQL"]
+    assert all(cell.data_type != "f" for cell in lists[column])
+
+
+def test_on_a_new_installation_too_every_column_has_its_list_or_its_range(tmp_path):
+    book = openpyxl.load_workbook(template(tmp_path))
+    checks = validations(book[DATA_SHEET])
+    kinds = {heading.value: checks[heading.column_letter].type for heading in book[DATA_SHEET][1]}
+    chosen = [heading for heading, kind in kinds.items() if kind == "list"]
+    assert {kind for heading, kind in kinds.items() if heading not in chosen} == {"decimal"}
+    # the lists are filled in by the department itself, under the same headings
+    assert [cell.value for cell in book[LISTS_SHEET][1]] == [one for one in chosen if one != "Niveau de besoin observé"]
 
 
 def test_an_untouched_template_is_refused_in_words(tmp_path):

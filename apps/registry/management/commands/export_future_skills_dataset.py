@@ -11,6 +11,7 @@ from apps.accounts.actors import Actor
 from apps.accounts.commands import ActingCommand
 from apps.registry.services.datasets import export_dataset, write_rule_levels
 from future_skills.errors import NotEnoughDataError
+from future_skills.labels import HORIZON_MONTHS, TOLERANCE_MONTHS
 
 
 class Command(ActingCommand):
@@ -27,13 +28,13 @@ class Command(ActingCommand):
         parser.add_argument(
             "--horizon-months",
             type=int,
-            default=12,
+            default=HORIZON_MONTHS,
             help="how much later, at the earliest, the label is observed (default: %(default)s)",
         )
         parser.add_argument(
             "--tolerance-months",
             type=int,
-            default=12,
+            default=TOLERANCE_MONTHS,
             help="how many months after the horizon it may still be observed, bounds included (default: %(default)s)",
         )
         parser.add_argument(
@@ -58,10 +59,11 @@ class Command(ActingCommand):
                 tolerance_months=tolerance_months,
                 as_of=as_of,
             )
-        except NotEnoughDataError:
+        except NotEnoughDataError as error:
             # No label yet, so no dataset and no model: the rules answer meanwhile, and say that they are rules.
             written = write_rule_levels(path=output.with_name(f"{output.stem}_rules.csv"), as_of=as_of)
             if written is not None:
+                error.details["rules_path"] = str(written)
                 self.stderr.write(
                     _("Meanwhile {path} holds what the rules say (a rule, not a model).").format(path=written)
                 )

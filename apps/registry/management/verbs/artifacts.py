@@ -85,7 +85,7 @@ def _import(command: "Command", actor: Actor, options: dict[str, Any]) -> None:
         version=options["version"],
         scored_on=scored_on,
         reason=options["reason"],
-        on_step=lambda step: command.stderr.write(f"… {step}"),
+        on_step=lambda step: command.stderr.write(f"… {_(step)}"),
     )
     command.answer(version_document(version))
     command.say(_("{version} is imported, registered and signed.").format(version=version.name))

@@ -17,7 +17,14 @@ from apps.registry.services.diagnosis import diagnose_version
 from apps.registry.services.page import render_registry_page
 from apps.registry.services.reproduction import reproduce_version
 from apps.registry.services.versions import add_note, register_version, retract_version
-from apps.registry.terminal import comparison_table, list_versions, version_document, version_lines, versions_table
+from apps.registry.terminal import (
+    comparison_lines,
+    comparison_table,
+    list_versions,
+    version_document,
+    version_lines,
+    versions_table,
+)
 
 if TYPE_CHECKING:
     from apps.registry.management.commands.registry import Command
@@ -50,12 +57,15 @@ def _show(command: "Command", _actor: Actor, options: dict[str, Any]) -> None:
         command.say(line)
 
 
-def _compare(command: "Command", _actor: Actor, options: dict[str, Any]) -> None:
+def _compare(command: "Command", _actor: Actor, options: dict[str, Any]) -> int | None:
     comparison = compare_versions(options["reference"], options["challenger"])
     command.answer(comparison.to_dict())
-    if comparison.reason:
-        command.say(_(comparison.reason))
+    for line in comparison_lines(comparison):
+        command.say(line)
+    if comparison.command is not None:
+        return REFUSED
     command.show_table(comparison_table(comparison))
+    return None
 
 
 def _note(command: "Command", actor: Actor, options: dict[str, Any]) -> None:
@@ -72,7 +82,7 @@ def _render(command: "Command", _actor: Actor, _options: dict[str, Any]) -> None
 
 def _reproduce(command: "Command", actor: Actor, options: dict[str, Any]) -> int | None:
     result = reproduce_version(
-        actor=actor, version=options["version"], on_step=lambda step: command.stderr.write(f"… {step}")
+        actor=actor, version=options["version"], on_step=lambda step: command.stderr.write(f"… {_(step)}")
     )
     command.answer(
         {

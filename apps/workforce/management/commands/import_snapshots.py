@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -69,7 +69,8 @@ class Command(ActingCommand):
 
     def _tell(self, result: ImportResult, rejects: Path | None) -> None:
         for file in result.files:
-            self.say(gettext("{file}: {rows} rows read").format(file=file.name, rows=file.rows))
+            read = ngettext("{file}: {rows} row read", "{file}: {rows} rows read", file.rows)
+            self.say(read.format(file=file.name, rows=file.rows))
             for note in file.notes:
                 self.say("  " + note.explain(gettext))
         self.say(
