@@ -57,11 +57,24 @@ def model_scores(model: Any, rows: pl.DataFrame) -> Scores:
         model: a scikit-learn classifier whose ``classes_`` are among the levels, in any order.
         rows: a frame with the feature columns.
     """
-    raw = np.asarray(model.predict_proba(rows), dtype=np.float64)
-    class_ranks = np.array([schema.LEVEL_RANK[str(level)] for level in model.classes_])
+    return level_scores(np.asarray(model.predict_proba(rows), dtype=np.float64), class_ranks(model))
+
+
+def class_ranks(model: Any) -> Ranks:
+    """Rank of each of a classifier's ``classes_``."""
+    return np.array([schema.LEVEL_RANK[str(level)] for level in model.classes_], dtype=np.int64)
+
+
+def level_scores(raw: Probabilities, of_classes: Ranks) -> Scores:
+    """Scores from what a classifier says of rows: level = argmax, the first of its classes on a tie.
+
+    Args:
+        raw: rows x classes.
+        of_classes: rank of each class.
+    """
     probabilities = np.zeros((len(raw), len(schema.LEVELS)))
-    probabilities[:, class_ranks] = raw
-    return Scores(class_ranks[raw.argmax(axis=1)], probabilities)
+    probabilities[:, of_classes] = raw
+    return Scores(of_classes[raw.argmax(axis=1)], probabilities)
 
 
 def measure(truth: Ranks, scores: Scores, current: Ranks) -> Metrics:

@@ -149,7 +149,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         matrix = np.empty((len(X), len(self.feature_names_out_)), dtype=np.float32)
         for name in self.categorical:
             if name == schema.CURRENT_LEVEL:
-                matrix[:, self.level_column_] = [schema.LEVEL_RANK.get(v, np.nan) for v in X[name]]
+                matrix[:, self.level_column_] = LEVEL_VALUES[_codes(X[name], schema.LEVEL_RANK)]
             else:
                 matrix[:, self._columns_of(name)] = self.shares_[name][_codes(X[name], self.names_[name])]
         for place, name in enumerate(self.numeric, start=len(self.feature_names_out_) - len(self.numeric)):
@@ -202,9 +202,20 @@ def _require_columns(X: Any, names: Iterable[str]) -> None:
         raise MissingFeaturesError(columns=", ".join(absent))
 
 
-def _codes(values: Iterable[Any], names: Mapping[str, int]) -> NDArray[np.int64]:
-    """Place of each value in ``names``; the place after the last for what is missing or unknown."""
+def _codes(values: Any, names: Mapping[str, int]) -> NDArray[np.int64]:
+    """Place of each value of a column in ``names``; the place after the last for what is missing or unknown."""
+    if len(values) > _FEW_VALUES and isinstance(values, pl.Series) and values.dtype == pl.String and names:
+        places = pl.Series(list(names.values()), dtype=pl.Int64)
+        known = pl.Series(list(names))
+        return values.replace_strict(known, places, default=len(names), return_dtype=pl.Int64).to_numpy()
     return np.fromiter((names.get(value, len(names)) for value in values), dtype=np.int64)
+
+
+_FEW_VALUES: Final = 2_000
+"""Up to so many values, looking each one up takes less time than polars takes to prepare."""
+
+LEVEL_VALUES: Final = np.array([*schema.LEVEL_RANK.values(), np.nan], dtype=np.float32)
+"""What the matrix holds for a level, by the level's place; the last is of what is no level."""
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:
@@ -280,6 +291,10 @@ class LogScoreRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
         """Probabilities, rows x ``classes_``."""
         check_is_fitted(self, "coef_")
+        return self.probabilities(X)
+
+    def probabilities(self, X: _Floats) -> NDArray[np.float64]:
+        """``predict_proba`` of a model known to be fitted: for one row, asking takes as long as answering."""
         # einsum, not BLAS: a row gets the same answer alone as among others
         logits = np.einsum("ij,kj->ik", self._scaled(X), self.coef_) + self.intercept_
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -294,8 +309,8 @@ class LogScoreRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _scaled(self, X: _Floats) -> NDArray[np.float64]:
         """The scores as the regression sees them."""
         logs = np.log(np.maximum(X[:, list(self.columns)].astype(np.float64), 0.0) + self.floor_)
-        clipped = np.clip(logs, self.minimum_, self.maximum_)
-        scaled: NDArray[np.float64] = np.nan_to_num((clipped - self.mean_) / self.scale_, nan=0.0)
+        scaled: NDArray[np.float64] = (logs.clip(self.minimum_, self.maximum_) - self.mean_) / self.scale_
+        scaled[np.isnan(scaled)] = 0.0
         return scaled
 
 
@@ -380,7 +395,7 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._validate_params()
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
-        level = self._levels(X)
+        level = self.levels(X)
         self.forests_: dict[int, ExtraTreesClassifier] = {}
         self.regressions_: dict[int, LogScoreRegression] = {}
         self.knows_level_ = bool((level != _UNKNOWN).sum() >= self.min_rows)
@@ -395,12 +410,13 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: _Floats) -> NDArray[np.float64]:
         """Probabilities, rows x ``classes_``."""
         check_is_fitted(self, "forests_")
-        level = self._levels(X)
+        level = self.levels(X)
         proba = np.zeros((len(X), len(self.classes_)))
         for code in _LEVEL_CODES:
             rows = np.flatnonzero(level == code)
             if len(rows):
-                proba[rows] = self._steady(self._blend(X[rows], code), code)
+                forest = self.forests_[code].predict_proba(X[rows])
+                proba[rows] = self.steady(self.blended(forest, X[rows], code), code)
         return proba
 
     def predict(self, X: _Floats) -> NDArray[Any]:
@@ -408,26 +424,33 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
 
-    def _blend(self, X: _Floats, code: int) -> NDArray[np.float64]:
-        """Probabilities of rows of one level, over ``classes_``."""
-        forest, regression = self.forests_[code], self.regressions_.get(code)
-        known = forest.predict_proba(X)
+    def blended(self, forest: NDArray[np.float64], X: _Floats, code: int) -> NDArray[np.float64]:
+        """Probabilities of rows of one level, over ``classes_``, as forest and regression have them.
+
+        Args:
+            forest: what ``forests_[code]`` says of the rows, over its own classes.
+            X: the rows.
+            code: their level, -1 unknown.
+        """
+        regression, known = self.regressions_.get(code), forest
         if regression is not None:
             scored = ~np.isnan(X[:, list(self.score_columns)]).all(axis=1)
             share = np.where(scored, self.linear_share, 0.0)[:, None]
             # both were learned from the same rows, so they know the same classes
-            known = (1.0 - share) * known + share * regression.predict_proba(X)
+            known = (1.0 - share) * known + share * regression.probabilities(X)
         proba = np.zeros((len(X), len(self.classes_)))
-        proba[:, np.searchsorted(self.classes_, forest.classes_)] = known
+        proba[:, np.searchsorted(self.classes_, self.forests_[code].classes_)] = known
         return proba
 
-    def _steady(self, proba: NDArray[np.float64], code: int) -> NDArray[np.float64]:
+    def steady(self, proba: NDArray[np.float64], code: int) -> NDArray[np.float64]:
         """Probabilities of rows of one level, today's level on top unless another is clearly more probable."""
         today = np.flatnonzero(self.classes_ == schema.LEVELS[code])
         if code == _UNKNOWN or not self.knows_level_ or not len(today):
             return proba
         of_today = proba[:, today]
         unclear = np.logical_and((proba > of_today).any(axis=1), (proba < self.change_odds * of_today).all(axis=1))
+        if not unclear.any():
+            return proba
         level = proba >= of_today
         mean = np.where(level, proba, 0.0).sum(axis=1, keepdims=True) / level.sum(axis=1, keepdims=True)
         steady = np.where(level, mean * (1.0 - _LEAD), proba)
@@ -458,11 +481,12 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             forest.set_params(n_estimators=self.n_estimators).fit(nameless, y, weights)
         return forest.set_params(n_jobs=1, warm_start=False)
 
-    def _levels(self, X: _Floats) -> NDArray[np.int64]:
+    def levels(self, X: _Floats) -> NDArray[np.int64]:
         """Level of each row; -1 unknown."""
         if self.level_column is None:
             return np.full(len(X), _UNKNOWN)
-        return np.nan_to_num(X[:, self.level_column], nan=_UNKNOWN).astype(np.int64)
+        level = X[:, self.level_column]
+        return np.where(np.isnan(level), _UNKNOWN, level).astype(np.int64)
 
     def _forest(self, *, max_features: float, min_samples_leaf: int) -> ExtraTreesClassifier:
         """A forest to grow."""

@@ -1,7 +1,9 @@
 """Answers for rows that nobody labelled: a level, how sure, and what a reader must know before trusting it.
 
     from future_skills import Predictor
-    Predictor.load("ml/future_skills_model_v2.pkl").predict(rows)
+    predictor = Predictor.load("ml/future_skills_model_v2.pkl", public_key="…")
+    for answer in predictor.predict(rows):
+        print(answer.level, answer.probabilities, answer.score)
 
 The values of the rows are those the version was trained on: base features, and history features where the manifest lists
 some. No clock, no database: whoever has the facts completes the rows first.
@@ -9,20 +11,27 @@ some. No clock, no database: whoever has the facts completes the rows first.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Protocol, Self, cast, overload
 
 import numpy as np
 import polars as pl
 
 from future_skills import schema
-from future_skills.artifact import PROFILE_SUFFIX, LoadedVersion, checked_bytes, load_version
+from future_skills.artifact import CASES_SUFFIX, PROFILE_SUFFIX, LoadedVersion, checked_bytes, load_version, read_cases
 from future_skills.dataset import LARGEST_NUMBER
-from future_skills.errors import Defect, InvalidRowsError, MissingFeaturesError, translatable
+from future_skills.encoding import Values
+from future_skills.engine import Engine
+from future_skills.engine_choice import EngineChoice
+from future_skills.errors import Defect, InvalidRowsError, MissingFeaturesError, UsageError, translatable
 from future_skills.manifest import NumericProfile
-from future_skills.metrics import Scores, model_scores
+from future_skills.metrics import Probabilities, Scores
+from future_skills.reasons import Explainer, Reasons
+from future_skills.signing import public_keys_of
 
 WarningCode = Literal["unknown_role", "unknown_skill", "unknown_category", "out_of_range", "no_history", "old_snapshot"]
 
@@ -72,7 +81,7 @@ class Prediction:
     def score(self) -> float | None:
         """100 x (P(HIGH) + P(MEDIUM) / 2), 0 to 100."""
         p = self.probabilities
-        return None if p is None else 100 * (p[schema.HIGH] + p[schema.MEDIUM] / 2)
+        return None if p is None else float(_score(p[schema.MEDIUM], p[schema.HIGH]))
 
     @property
     def confidence(self) -> float | None:
@@ -94,19 +103,40 @@ class Prediction:
         return replace(self, warnings=tuple(seen.values()))
 
 
+def _score(medium: Any, high: Any) -> Any:
+    """The score, from numbers or from columns."""
+    return 100 * (high + medium / 2)
+
+
+class ArrowTable(Protocol):
+    """A table of any library that speaks Arrow: pandas, pyarrow, Polars, DuckDB."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Its columns."""
+
+
+Rows = Sequence[Mapping[str, Any]] | pl.DataFrame | ArrowTable
+_Column = Sequence[Any] | pl.Series
+
+
 class Predictor:
     """A version that answers. It keeps no state between two calls: threads may share it.
 
     Args:
         version: a version whose files were checked and opened.
+        choice: how it is run, where that was measured (see ``engine``). In any case its stored cases are looked at.
 
     Raises:
-        ArtifactMissingError, ArtifactHashMismatchError: its profile is absent, or was changed.
+        ArtifactMissingError, ArtifactHashMismatchError: its profile or its stored cases are absent, or were changed.
     """
 
-    def __init__(self, version: LoadedVersion) -> None:
+    def __init__(self, version: LoadedVersion, choice: EngineChoice | None = None) -> None:
         self.manifest = version.manifest
+        self._version = version
         self._model = version.model
+        self._engine = Engine(version.model, _stored_cases(version), choice)
+        self._columns = version.manifest.features.columns
+        self._wanted = tuple(dict.fromkeys((*self._columns, schema.CURRENT_LEVEL)))
         self._known = _known_names(version)
         self._ranges = {
             name: (profile.minimum, profile.maximum)
@@ -118,97 +148,298 @@ class Predictor:
         }
 
     @classmethod
-    def load(cls, path: Path | str, *, manifest_sha256: str | None = None) -> Self:
-        """Open a version's files (see ``artifact.load_version``, whose errors are raised)."""
-        return cls(load_version(path, manifest_sha256=manifest_sha256))
+    def load(cls, path: Path | str, *, manifest_sha256: str | None = None, public_key: str | None = None) -> Self:
+        """Open a version's files: every hash is checked before anything is opened.
+
+        Args:
+            path: of the ``.pkl`` or the manifest.
+            manifest_sha256: what the manifest must hash to, where that is known.
+            public_key: the key that must have signed the version: 32 bytes, hexadecimal.
+
+        Raises:
+            UsageError: that is no public key.
+            ArtifactError: the files are not what they should be; see ``artifact.load_version``.
+        """
+        keys = None if public_key is None else public_keys_of(public_key)
+        return cls(load_version(path, manifest_sha256=manifest_sha256, public_keys=keys))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """What every row must have; ``current_need_level`` may be given besides, and tells what emerges."""
-        return self.manifest.features.columns
+        return self._columns
 
-    def predict(self, rows: Sequence[Mapping[str, Any]] | pl.DataFrame) -> list[Prediction]:
+    @property
+    def choice(self) -> EngineChoice:
+        """How it is run, and why."""
+        return self._engine.choice
+
+    def predict(self, rows: Rows) -> "Predictions":
         """The answer for each row, in order.
 
         Args:
-            rows: mappings of column to value, or a polars frame. Texts and numbers as in the training dataset; None is a
-                missing value. Other columns are passed over.
+            rows: mappings of column to value, or a table: Polars, pandas (with pyarrow), anything that speaks Arrow. Texts
+                and numbers as in the training dataset; None is a missing value. Other columns are passed over.
 
         Raises:
             MissingFeaturesError: a row lacks a column.
             InvalidRowsError: a value is of the wrong type, or is not a finite number; says where.
+            UsageError: the rows are neither.
         """
-        frame = self._frame(rows)
-        if frame.is_empty():
-            return []
-        scores = self._scores(frame)
-        warnings = self._warnings(frame)
-        levels = [schema.LEVELS[rank] for rank in scores.predicted]
-        current = frame[schema.CURRENT_LEVEL].to_list()
-        if scores.probabilities is None:
-            chances: list[dict[str, float] | None] = [None] * len(levels)
-        else:
-            chances = [dict(zip(schema.LEVELS, row, strict=True)) for row in scores.probabilities.tolist()]
-        return [
-            Prediction(level, chance, now, tuple(warnings.get(place, ())))
-            for place, (level, chance, now) in enumerate(zip(levels, chances, current, strict=True))
-        ]
+        rows = _rows_or_frame(rows)
+        if isinstance(rows, pl.DataFrame):
+            frame = self._typed(rows)
+            if not self._engine.takes_values(len(frame)):
+                return self._many(frame)
+            return self._few({column.name: column.to_list() for column in frame}, len(frame))
+        values = self._checked(rows)
+        if not self._engine.takes_values(len(rows)):
+            return self._many(pl.DataFrame([_column(name, of_rows) for name, of_rows in values.items()]))
+        return self._few(values, len(rows))
 
-    def _scores(self, frame: pl.DataFrame) -> Scores:
-        if hasattr(self._model, "predict_proba"):
-            return model_scores(self._model, frame)
-        said = [schema.LEVEL_RANK[str(level)] for level in self._model.predict(frame)]
-        return Scores(np.array(said, dtype=np.int64), None)
+    def explain(self, rows: Rows) -> list[Reasons]:
+        """Why each row is answered as it is, in order: some 20 ms a row, and a second before the first one.
+
+        Args:
+            rows: see ``predict``.
+
+        Raises:
+            ReasonsUnavailableError: the version kept no rows to compare with, or its model is none that is explained.
+            ArtifactError: a file that reasons are made from is absent, was changed, or cannot be read here.
+            MissingFeaturesError, InvalidRowsError, UsageError: see ``predict``.
+        """
+        rows = _rows_or_frame(rows)
+        if isinstance(rows, pl.DataFrame):
+            return self._explainer.explain(self._typed(rows))
+        values = self._checked(rows)
+        return self._explainer.explain(pl.DataFrame([_column(name, of_rows) for name, of_rows in values.items()]))
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer.of(self._version)
+
+    def _few(self, values: Values, rows: int) -> "Predictions":
+        return Predictions(self._engine.few(values, rows), values[schema.CURRENT_LEVEL], self._doubts(values))
+
+    def _many(self, frame: pl.DataFrame) -> "Predictions":
+        scores = (
+            self._engine.many(frame) if len(frame) else Scores(np.empty(0, np.int64), np.empty((0, len(schema.LEVELS))))
+        )
+        return Predictions(scores, frame[schema.CURRENT_LEVEL], self._doubts_of_frame(frame))
 
     # --- rows to columns ------------------------------------------------------------------------------------------------
-    def _frame(self, rows: Sequence[Mapping[str, Any]] | pl.DataFrame) -> pl.DataFrame:
-        """The model's columns and the current level, typed; no other."""
-        wanted = dict.fromkeys((*self.columns, schema.CURRENT_LEVEL))
+    def _checked(self, rows: Any) -> dict[str, list[Any]]:
+        """The model's columns and the current level, value by value; no other."""
+        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+            raise UsageError(_NO_ROWS)
+        for row in rows:
+            self._require(row)
         defects: list[Defect] = []
-        if isinstance(rows, pl.DataFrame):
-            self._require(rows.columns)
-            present = [name for name in wanted if name in rows.columns]
-            columns = [_typed_column(rows[name], defects) for name in present]
-        else:
-            for row in rows:
-                self._require(row)
-            given = {name: [row.get(name) for row in rows] for name in wanted}
-            columns = [_column_of(name, values, defects) for name, values in given.items()]
-        if defects:
-            raise InvalidRowsError(count=len(defects), defects=sorted(defects, key=lambda one: one.line))
-        frame = pl.DataFrame(columns)
+        values = {name: _cleaned(name, [row.get(name) for row in rows], defects) for name in self._wanted}
+        _refuse(defects)
+        return values
+
+    def _typed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The model's columns and the current level, typed; no other."""
+        self._require(rows.columns)
+        defects: list[Defect] = []
+        frame = pl.DataFrame([_typed_column(rows[name], defects) for name in self._wanted if name in rows.columns])
+        _refuse(defects)
         if schema.CURRENT_LEVEL not in frame.columns:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(schema.CURRENT_LEVEL))
         return frame
 
     def _require(self, present: Any) -> None:
-        absent = [name for name in self.columns if name not in present]
+        absent = [name for name in self._columns if name not in present]
         if absent:
             raise MissingFeaturesError(columns=", ".join(absent))
 
     # --- what to know before trusting an answer -------------------------------------------------------------------------
-    def _warnings(self, frame: pl.DataFrame) -> dict[int, list[PredictionWarning]]:
-        """Place of the row -> its warnings."""
-        found: dict[int, list[PredictionWarning]] = {}
-        version = self.manifest.version
+    def _doubts(self, values: Values) -> list["_Doubt"]:
+        """What is doubtful of values."""
+        doubts = []
         for name, known in self._known.items():
-            code = UNKNOWN.get(name, "unknown_category")
-            for place, value in enumerate(frame[name]):
-                if value is not None and value not in known:
-                    details = {"column": name, "value": value, "version": version}
-                    found.setdefault(place, []).append(PredictionWarning(code, _UNSEEN, details))
+            column = values[name]
+            if places := [place for place, value in enumerate(column) if value is not None and value not in known]:
+                doubts.append(self._unseen(name, places, column))
         for name, (minimum, maximum) in self._ranges.items():
-            values = frame[name].to_numpy()
-            for place in np.flatnonzero((values < minimum) | (values > maximum)).tolist():
-                details = {"column": name, "value": float(values[place]), "minimum": minimum, "maximum": maximum}
-                found.setdefault(place, []).append(PredictionWarning("out_of_range", _OUT_OF_RANGE, details))
-        return found
+            column = values[name]
+            if places := [
+                place for place, value in enumerate(column) if value is not None and not minimum <= value <= maximum
+            ]:
+                doubts.append(self._outside(name, places, column))
+        return doubts
+
+    def _doubts_of_frame(self, frame: pl.DataFrame) -> list["_Doubt"]:
+        """What is doubtful of a frame."""
+        doubts = []
+        for name, known in self._known.items():
+            column = frame[name]
+            if len(places := (column.is_not_null() & ~column.is_in(list(known))).arg_true()):
+                doubts.append(self._unseen(name, places, column))
+        for name, (minimum, maximum) in self._ranges.items():
+            column = frame[name]
+            if len(places := ((column < minimum) | (column > maximum)).arg_true()):
+                doubts.append(self._outside(name, places, column))
+        return doubts
+
+    def _unseen(self, name: str, places: _Column, column: _Column) -> "_Doubt":
+        facts = {"version": self.manifest.version}
+        return _Doubt(UNKNOWN.get(name, "unknown_category"), _UNSEEN, name, facts, places, column)
+
+    def _outside(self, name: str, places: _Column, column: _Column) -> "_Doubt":
+        minimum, maximum = self._ranges[name]
+        facts = {"minimum": minimum, "maximum": maximum}
+        return _Doubt("out_of_range", _OUT_OF_RANGE, name, facts, places, column)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Doubt:
+    """What is doubtful of one column.
+
+    Attributes:
+        code, template: of the warning.
+        name: the column.
+        facts: what the warning says besides the column and its value.
+        places: of the rows, ascending.
+        column: the value of every row.
+    """
+
+    code: WarningCode
+    template: str
+    name: str
+    facts: Mapping[str, Any]
+    places: _Column
+    column: _Column
+
+    def between(self, start: int, stop: int) -> Iterator[tuple[int, PredictionWarning]]:
+        """Place and warning of each row from ``start`` to ``stop``."""
+        first, last = bisect_left(self.places, start), bisect_left(self.places, stop)
+        for place in self.places[first:last]:
+            details = {"column": self.name, "value": self.column[place], **self.facts}
+            yield place, PredictionWarning(self.code, self.template, details)
+
+
+class Predictions(Sequence[Prediction]):
+    """The answers for some rows, in order; kept as columns, each item is made when it is asked for.
+
+    Equal to any sequence of equal answers.
+    """
+
+    __slots__ = ("_current", "_doubts", "_ranks", "_shares")
+
+    def __init__(self, scores: Scores, current: _Column, doubts: Sequence[_Doubt]) -> None:
+        self._ranks = scores.predicted
+        self._shares = cast("Probabilities", scores.probabilities)
+        self._current = current
+        self._doubts = doubts
+
+    def __len__(self) -> int:
+        return len(self._ranks)
+
+    @overload
+    def __getitem__(self, place: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Prediction]: ...
+
+    def __getitem__(self, place: int | slice) -> Prediction | list[Prediction]:
+        if isinstance(place, slice):
+            start, stop, step = place.indices(len(self))
+            return self._items(start, stop) if step == 1 else [self[one] for one in range(start, stop, step)]
+        one = range(len(self))[place]
+        return self._items(one, one + 1)[0]
+
+    def __iter__(self) -> Iterator[Prediction]:
+        for start in range(0, len(self), _ITEMS):
+            yield from self._items(start, min(start + _ITEMS, len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} predictions>"
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row per answer, in order.
+
+        Returns:
+            ``level``, ``low``, ``medium``, ``high`` (probabilities), ``score``, ``confidence``, ``emergence`` (null as in
+            ``Prediction``), ``current_need_level``, ``warnings`` (their codes).
+        """
+        low, medium, high = (pl.col(level.lower()) for level in schema.LEVELS)
+        grows = pl.col(schema.CURRENT_LEVEL).is_in([schema.LOW, schema.MEDIUM])
+        return pl.DataFrame(
+            {
+                "level": np.array(schema.LEVELS)[self._ranks],
+                **{level.lower(): self._shares[:, rank] for level, rank in schema.LEVEL_RANK.items()},
+                schema.CURRENT_LEVEL: pl.Series(self._current, dtype=pl.String),
+            }
+        ).select(
+            "level",
+            low,
+            medium,
+            high,
+            score=_score(medium, high),
+            confidence=pl.max_horizontal(low, medium, high),
+            emergence=pl.when(grows).then(high),
+            current_need_level=pl.col(schema.CURRENT_LEVEL),
+            warnings=self._codes(),
+        )
+
+    def _codes(self) -> pl.Series:
+        """The codes of the warnings of each row."""
+        all_rows = pl.DataFrame({"place": pl.int_range(len(self), dtype=pl.UInt32, eager=True)})
+        warned = [
+            pl.DataFrame({"place": pl.Series(doubt.places, dtype=pl.UInt32)}).with_columns(code=pl.lit(doubt.code))
+            for doubt in self._doubts
+        ]
+        none = pl.DataFrame(schema={"place": pl.UInt32, "code": pl.String})
+        codes = pl.concat([none, *warned]).group_by("place", maintain_order=True).agg("code")
+        joined = all_rows.join(codes, on="place", how="left", maintain_order="left")
+        return joined["code"].fill_null([])
+
+    def _items(self, start: int, stop: int) -> list[Prediction]:
+        """The answers from ``start`` to ``stop``."""
+        found: dict[int, list[PredictionWarning]] = {}
+        for doubt in self._doubts:
+            for place, warning in doubt.between(start, stop):
+                found.setdefault(place, []).append(warning)
+        asked = slice(start, stop)
+        return [
+            Prediction(
+                schema.LEVELS[rank], dict(zip(schema.LEVELS, shares, strict=True)), now, tuple(found.get(place, ()))
+            )
+            for place, (rank, shares, now) in enumerate(
+                zip(
+                    self._ranks[asked].tolist(),
+                    self._shares[asked].tolist(),
+                    self._current[asked],
+                    strict=True,
+                ),
+                start=start,
+            )
+        ]
+
+
+_ITEMS: Final = 1_024
+"""Items made at a time where all are asked for."""
 
 
 _UNSEEN: Final = translatable("{column}: {version} never saw “{value}” in training.")
 _OUT_OF_RANGE: Final = translatable(
     "{column}: {value:g} is outside the range of training ({minimum:g} to {maximum:g})."
 )
+
+
+def _stored_cases(version: LoadedVersion) -> pl.DataFrame:
+    """The rows of a version's stored cases; none where it was trained before versions kept any."""
+    if not any(entry.name.endswith(CASES_SUFFIX) for entry in version.manifest.files):
+        return pl.DataFrame()
+    return read_cases(version.manifest, version.paths).features
 
 
 def _known_names(version: LoadedVersion) -> dict[str, frozenset[str]]:
@@ -224,6 +455,12 @@ def _known_names(version: LoadedVersion) -> dict[str, frozenset[str]]:
 
 # --- one value, one column ----------------------------------------------------------------------------------------------
 _TEXTS: Final = frozenset(schema.CATEGORICAL_FEATURES)
+_NOT_NUMBERS: Final = _TEXTS | {schema.CURRENT_LEVEL}
+_BLANKS: Final = "".join(char for char in map(chr, range(0x3001)) if char.isspace() and not "\x1c" <= char <= "\x1f")
+"""What Unicode calls white space."""
+
+_NO_ROWS: Final = translatable("Rows are a list of mappings (column to value), or a Polars, pandas or Arrow table.")
+_NO_TABLE: Final = translatable("The table cannot be read: {problem}.")
 _NOT_TEXT: Final = translatable("not text")
 _NOT_NUMBER: Final = translatable("not a number (write 0.82)")
 _NOT_FINITE: Final = translatable("not a finite number; leave the cell empty when the value is missing")
@@ -251,19 +488,41 @@ def value_defect(name: str, value: Any) -> str | None:
     return None if -LARGEST_NUMBER <= value <= LARGEST_NUMBER else _TOO_LARGE
 
 
-def _column_of(name: str, values: list[Any], defects: list[Defect]) -> pl.Series:
-    """A column of values sent one by one."""
-    wrong = {}
-    for place, value in enumerate(values):
-        if (reason := value_defect(name, value)) is not None:
-            wrong[place] = reason
-    defects += [Defect(place, name, _shown(values[place]), reason) for place, reason in wrong.items()]
-    kept = [None if place in wrong or value is None else value for place, value in enumerate(values)]
+def _cleaned(name: str, values: list[Any], defects: list[Defect]) -> list[Any]:
+    """Values sent one by one as a model reads them: texts, floats, None."""
+    if name not in _NOT_NUMBERS and all(
+        value is None or (type(value) is float and -LARGEST_NUMBER <= value <= LARGEST_NUMBER) for value in values
+    ):
+        return values  # what nearly every value is
+    wrong = {place: reason for place, value in enumerate(values) if (reason := value_defect(name, value)) is not None}
+    if wrong:
+        defects += [Defect(place, name, _shown(values[place]), reason) for place, reason in wrong.items()]
+        return values
     if name in _TEXTS:
-        return _stripped(pl.Series(name, kept, dtype=pl.String))
+        return [None if value is None else value.strip(_BLANKS) or None for value in values]
     if name == schema.CURRENT_LEVEL:
-        return pl.Series(name, kept, dtype=pl.String)
-    return pl.Series(name, [None if value is None else float(value) for value in kept], dtype=pl.Float64)
+        return values
+    return [None if value is None else float(value) for value in values]
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    """A column of cleaned values."""
+    return pl.Series(name, values, dtype=pl.String if name in _NOT_NUMBERS else pl.Float64)
+
+
+def _refuse(defects: list[Defect]) -> None:
+    if defects:
+        raise InvalidRowsError(count=len(defects), defects=sorted(defects, key=lambda one: one.line))
+
+
+def _rows_or_frame(rows: Rows) -> Sequence[Mapping[str, Any]] | pl.DataFrame:
+    """A table of another library as a frame; all else as it is."""
+    if isinstance(rows, pl.DataFrame) or not hasattr(rows, "__arrow_c_stream__"):
+        return rows
+    try:
+        return pl.DataFrame(rows)
+    except (ImportError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise UsageError(_NO_TABLE, problem=str(error).strip().splitlines()[0].rstrip(".")) from error
 
 
 def _typed_column(values: pl.Series, defects: list[Defect]) -> pl.Series:
@@ -301,7 +560,7 @@ def _collect(values: pl.Series, wrong: pl.Series, reason: str, defects: list[Def
 
 def _stripped(texts: pl.Series) -> pl.Series:
     """Texts as datasets hold them: no blanks at the ends, nothing is missing."""
-    stripped = texts.str.strip_chars()
+    stripped = texts.str.strip_chars(_BLANKS)
     return stripped.set(stripped == "", None)
 
 

@@ -6,6 +6,7 @@ signed begins with ``DOMAIN``: a signature of these keys can mean nothing else.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import StringConstraints, ValidationError
 
-from future_skills.errors import SignatureInvalidError, SigningKeyError, translatable
+from future_skills.errors import SignatureInvalidError, SigningKeyError, UsageError, translatable
 from future_skills.manifest import Part, Sha256
 
 DOMAIN: Final = b"future-skills-ml version signature 1\x00"
@@ -110,6 +111,20 @@ class PrivateKey:
 def key_id_of(public_key: str) -> str:
     """Sha256 (hexadecimal) of a public key, given in hexadecimal."""
     return hashlib.sha256(bytes.fromhex(public_key)).hexdigest()
+
+
+def public_keys_of(public_key: str) -> PublicKeys:
+    """The one key that is trusted.
+
+    Args:
+        public_key: 32 bytes, hexadecimal.
+
+    Raises:
+        UsageError: it is no public key.
+    """
+    if re.fullmatch(r"[0-9a-fA-F]{64}", public_key) is None:
+        raise UsageError(translatable("A public key is 64 hexadecimal digits."))
+    return {key_id_of(public_key): public_key}
 
 
 def check_signature(signature: Signature, *, manifest_sha256: str, public_keys: PublicKeys, path: str) -> None:

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from apps.workforce.models import LEVEL_CHOICES
 from future_skills import schema
+from future_skills.engine_choice import EngineChoice
 from future_skills.manifest import VERSION_NAME_PATTERN, Manifest
 
 
@@ -98,6 +99,28 @@ class ModelVersion(models.Model):
     def authors(self) -> frozenset[str]:
         """Who trained it and who registered it: neither of them judges it."""
         return frozenset({self.registered_by, self.manifest["author"]})
+
+    @property
+    def measured_engine(self) -> "VersionEngine | None":
+        """How it is run, where that was measured."""
+        return getattr(self, "engine", None)
+
+
+class VersionEngine(models.Model):
+    """How a version is run, as measured when it was registered; written once. ``choice``: see ``EngineChoice``."""
+
+    version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="engine")
+    choice = models.JSONField()
+    measured_at = models.DateTimeField()
+    measured_by = models.CharField(max_length=150)
+
+    def __str__(self) -> str:
+        return f"{self.version_id}: {'compiled' if self.choice['compiled'] else 'scikit-learn'}"
+
+    @property
+    def words(self) -> EngineChoice:
+        """The choice as a typed object."""
+        return EngineChoice.model_validate(self.choice)
 
 
 class SigningKey(models.Model):

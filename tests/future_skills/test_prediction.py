@@ -1,7 +1,10 @@
 """Answers for rows that nobody labelled: what is said, what is refused, what to know before trusting it."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,20 @@ import polars as pl
 import pytest
 
 from future_skills import Predictor, Recipe, read_dataset, schema, train
+from future_skills.artifact import CASES_SUFFIX, load_version
 from future_skills.dataset import HISTORY_COLUMNS, build_dataset, write_dataset
-from future_skills.errors import ArtifactHashMismatchError, InvalidRowsError, MissingFeaturesError
+from future_skills.engine_choice import EngineChoice
+from future_skills.errors import (
+    ArtifactHashMismatchError,
+    InvalidRowsError,
+    MissingFeaturesError,
+    SignatureInvalidError,
+    SignatureMissingError,
+    UsageError,
+)
+from future_skills.files import sha256_of_file
 from future_skills.prediction import Prediction, PredictionWarning, value_defect
+from future_skills.signing import PrivateKey, signature_text
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +94,149 @@ def test_a_row_without_a_column_is_refused_and_one_without_a_value_is_not(base: 
     with pytest.raises(MissingFeaturesError):
         base.predict(rows.drop("trend_score"))
     assert base.predict([row | {"trend_score": None}])[0].level in schema.LEVELS
+
+
+# --- Rows of every kind -------------------------------------------------------------------------------------------------
+class Arrow:
+    """A table of a library that we do not know: all it speaks is Arrow."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_tables_of_polars_pandas_and_arrow_are_answered_alike(predictor: Predictor, rows: pl.DataFrame) -> None:
+    asked = rows.tail(50).with_columns(trend_score=pl.when(pl.int_range(50) > 5).then("trend_score"))
+    expected = predictor.predict(asked)
+    for table in (asked.to_pandas(), asked.to_arrow(), Arrow(asked), asked.to_dicts(), tuple(asked.to_dicts())):
+        assert predictor.predict(table) == expected
+
+
+@pytest.mark.parametrize(
+    "rows", [5, "rows", [1], [["trend_score"]], iter([{}]), {"trend_score": 1.0}, np.zeros((2, 2))]
+)
+def test_what_is_no_table_is_refused(base: Predictor, rows: Any) -> None:
+    with pytest.raises(UsageError, match="Rows are a list of mappings"):
+        base.predict(rows)
+
+
+def test_a_table_that_cannot_be_read_is_refused(base: Predictor, rows: pl.DataFrame) -> None:
+    mixed = rows.head(2).to_pandas().assign(trend_score=[1, "un"])
+    with pytest.raises(UsageError, match="The table cannot be read"):
+        base.predict(mixed)
+    with pytest.raises(MissingFeaturesError):
+        base.predict(Arrow(rows["trend_score"].to_frame()))
+
+
+@pytest.mark.parametrize("few", [1, 4_096])
+def test_answers_and_warnings_do_not_depend_on_how_the_version_is_run(
+    folder: Path, rows: pl.DataFrame, few: int
+) -> None:
+    odd = rows.tail(60).with_columns(
+        trend_score=pl.when(pl.int_range(60) % 7 == 0).then(1.5).otherwise("trend_score"),
+        skill_name=pl.when(pl.int_range(60) % 5 == 0).then(pl.lit("Docking")).otherwise("skill_name"),
+        skill_category=pl.lit(None, dtype=pl.String),
+    )
+    usual = Predictor.load(folder / "base.pkl")
+    measured = Predictor(usual_version(folder), EngineChoice(compiled=True, few=few, rows=60))
+    plain = Predictor(usual_version(folder), EngineChoice(compiled=False, reason="slower"))
+    assert (measured.choice.few, plain.choice.compiled) == (few, False)
+    expected = usual.predict(odd)
+    assert {code for one in expected for code, _column in codes(one)} == {"out_of_range", "unknown_skill"}
+    for predictor in (measured, plain):
+        assert predictor.predict(odd) == expected
+        assert predictor.predict(odd.to_dicts()) == expected
+
+
+def usual_version(folder: Path) -> Any:
+    return load_version(folder / "base.pkl")
+
+
+def test_a_version_without_stored_cases_is_run_by_scikit_learn(folder: Path, rows: pl.DataFrame) -> None:
+    version = load_version(folder / "base.pkl")
+    files = tuple(entry for entry in version.manifest.files if not entry.name.endswith(CASES_SUFFIX))
+    old = replace(version, manifest=version.manifest.model_copy(update={"files": files}))
+    predictor = Predictor(old)
+    assert (predictor.choice.compiled, predictor.choice.reason) == (False, "no_rows")
+    assert predictor.predict(rows.head(5)) == Predictor(version).predict(rows.head(5))
+
+
+def test_the_client_needs_no_django(folder: Path) -> None:
+    words = (
+        "import sys; from future_skills import Predictor; "
+        f"predictor = Predictor.load({str(folder / 'base.pkl')!r}); "
+        "(answer,) = predictor.predict([dict.fromkeys(predictor.columns)]); "
+        "print(answer.level, 'django' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.split()
+    assert said[0] in schema.LEVELS
+    assert said[1] == "False"
+
+
+# --- Whoever signed it ----------------------------------------------------------------------------------------------------
+def test_a_client_with_a_public_key_opens_what_that_key_signed_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    path, key = tmp_path / "copy" / "base.pkl", PrivateKey.generate()
+    with pytest.raises(SignatureMissingError):
+        Predictor.load(path, public_key=key.public_key)
+    signature = key.sign(sha256_of_file(path.with_suffix(".json")))
+    path.with_suffix(".sig").write_text(signature_text(signature), encoding="utf-8")
+    assert Predictor.load(path, public_key=key.public_key).manifest.version == "base"
+    with pytest.raises(SignatureInvalidError):
+        Predictor.load(path, public_key=PrivateKey.generate().public_key)
+    for nonsense in ("", "clé", key.public_key[:-1], key.public_key + "00"):
+        with pytest.raises(UsageError, match="64 hexadecimal digits"):
+            Predictor.load(path, public_key=nonsense)
+
+
+# --- A sequence -----------------------------------------------------------------------------------------------------------
+def test_answers_are_a_sequence_whose_items_are_made_when_asked(base: Predictor, rows: pl.DataFrame) -> None:
+    answers = base.predict(rows)
+    items = list(answers)
+    assert (len(answers), len(items)) == (len(rows), len(rows))
+    assert answers[0] == items[0] == answers[-len(items)]
+    assert answers[5:9] == items[5:9]
+    assert answers[::-100] == items[::-100]
+    assert answers[9:5] == []
+    assert items[3] in answers
+    assert answers.index(items[0]) == 0
+    assert answers == items
+    assert answers == base.predict(rows)
+    assert answers != items[:-1]
+    assert answers != "LOW"
+    assert repr(base.predict(rows.head(2))) == "<2 predictions>"
+    for beyond in (len(rows), -len(rows) - 1):
+        with pytest.raises(IndexError):
+            answers[beyond]
+    with pytest.raises(TypeError):
+        hash(answers)
+
+
+def test_answers_as_a_frame_say_what_the_items_say(base: Predictor, rows: pl.DataFrame) -> None:
+    odd = rows.tail(30).with_columns(
+        trend_score=pl.when(pl.int_range(30) == 4).then(1.5).otherwise("trend_score"),
+        job_role_name=pl.when(pl.int_range(30) == 4).then(pl.lit("Astronaut")).otherwise("job_role_name"),
+        current_need_level=pl.when(pl.int_range(30) > 2).then("current_need_level"),
+    )
+    for asked in (odd, odd.to_dicts()):
+        answers = base.predict(asked)
+        frame = answers.to_frame()
+        assert frame.columns == [
+            *("level", "low", "medium", "high", "score", "confidence", "emergence"),
+            *("current_need_level", "warnings"),
+        ]
+        assert frame["warnings"].to_list()[4] == ["unknown_role", "out_of_range"]
+        for row, answer in zip(frame.iter_rows(named=True), answers, strict=True):
+            assert answer.probabilities is not None
+            assert [row[level.lower()] for level in schema.LEVELS] == list(answer.probabilities.values())
+            figures = (answer.level, answer.score, answer.confidence, answer.emergence, answer.current_level)
+            assert tuple(row[name] for name in (*frame.columns[:1], *frame.columns[4:8])) == figures
+            assert row["warnings"] == [warning.code for warning in answer.warnings]
+    empty = base.predict(rows.clear()).to_frame()
+    assert (len(empty), empty.columns) == (0, frame.columns)
+    assert base.predict([]).to_frame().schema == frame.schema
 
 
 # --- Figures --------------------------------------------------------------------------------------------------------------
