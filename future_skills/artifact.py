@@ -1,9 +1,10 @@
 """The files of a version: written once, whole or not at all, and checked before they are opened.
 
-A version is a pair, ``future_skills_model_v2.pkl`` + ``future_skills_model_v2.json`` (the manifest), with three more files
+A version is a pair, ``future_skills_model_v2.pkl`` + ``future_skills_model_v2.json`` (the manifest), with four more files
 that the manifest lists: ``….profile.json`` (the full reference profile), ``….rows.parquet`` (which rows trained, and
-what the model said of each test row) and ``….cases.json`` (a few test rows with what the model said, to ask it again). A
-registered version also has a ``….sig``: who vouches for the manifest (see ``signing``).
+what the model said of each test row), ``….cases.json`` (a few test rows with what the model said, to ask it again) and
+``….background.parquet`` (a few training rows that reasons compare with). A registered version also has a ``….sig``: who
+vouches for the manifest (see ``signing``).
 """
 
 import io
@@ -41,9 +42,18 @@ MANIFEST_SUFFIX = ".json"
 PROFILE_SUFFIX = ".profile.json"
 ROWS_SUFFIX = ".rows.parquet"
 CASES_SUFFIX = ".cases.json"
+BACKGROUND_SUFFIX = ".background.parquet"
 SIGNATURE_SUFFIX = ".sig"
 
-SUFFIXES = (MODEL_SUFFIX, PROFILE_SUFFIX, ROWS_SUFFIX, CASES_SUFFIX, SIGNATURE_SUFFIX, MANIFEST_SUFFIX)
+SUFFIXES = (
+    MODEL_SUFFIX,
+    PROFILE_SUFFIX,
+    ROWS_SUFFIX,
+    CASES_SUFFIX,
+    BACKGROUND_SUFFIX,
+    SIGNATURE_SUFFIX,
+    MANIFEST_SUFFIX,
+)
 """Every file a version may have; the manifest last: without it there is no version."""
 
 CASES = 32
@@ -255,9 +265,9 @@ def load_version(
     try:
         model = open_pickle(content, path=str(paths.model), allowed_types=allowed_types)
     except UNPICKLING_FAILURES as error:
-        raise _unreadable(manifest, paths.model, str(error) or type(error).__name__) from error
+        raise unreadable(manifest, paths.model, str(error) or type(error).__name__) from error
     if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
-        raise _unreadable(manifest, paths.model, f"it holds {type(model).__name__}, not a fitted classifier")
+        raise unreadable(manifest, paths.model, f"it holds {type(model).__name__}, not a fitted classifier")
     return LoadedVersion(manifest, model, paths)
 
 
@@ -288,10 +298,10 @@ def read_rows(manifest: Manifest, paths: VersionPaths) -> pl.DataFrame:
     try:
         rows = pl.read_parquet(content)
     except pl.exceptions.PolarsError as error:
-        raise _unreadable(manifest, path, str(error).splitlines()[0]) from error
+        raise unreadable(manifest, path, str(error).splitlines()[0]) from error
     absent = [name for name in ROWS_COLUMNS if name not in rows.columns]
     if absent:
-        raise _unreadable(manifest, path, f"columns are missing: {', '.join(absent)}")
+        raise unreadable(manifest, path, f"columns are missing: {', '.join(absent)}")
     return rows
 
 
@@ -362,9 +372,9 @@ def read_cases(manifest: Manifest, paths: VersionPaths) -> Cases:
             levels=tuple(str(case["level"]) for case in document),
         )
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise _unreadable(manifest, path, str(error).splitlines()[0] if str(error) else "no cases") from error
+        raise unreadable(manifest, path, str(error).splitlines()[0] if str(error) else "no cases") from error
     if not cases.rows:
-        raise _unreadable(manifest, path, "no cases")
+        raise unreadable(manifest, path, "no cases")
     return cases
 
 
@@ -407,7 +417,8 @@ def _answers(model: Any, features: pl.DataFrame) -> tuple[npt.NDArray[np.float64
     return probabilities, tuple(names[place] for place in raw.argmax(axis=1))
 
 
-def _unreadable(manifest: Manifest, path: Path, problem: str) -> ArtifactUnreadableError:
+def unreadable(manifest: Manifest, path: Path, problem: str) -> ArtifactUnreadableError:
+    """The refusal of a file that is the one the manifest names, and cannot be read here."""
     return ArtifactUnreadableError(
         version=manifest.version,
         path=str(path),

@@ -17,12 +17,15 @@ with ``w(p) = 2 ** (-months from p to t / HALF_LIFE_MONTHS)``. ``known_p`` is 1 
 or when the pair was not listed although levels of its role were (not listed = not in need).
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+import joblib
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -170,8 +173,8 @@ def history_features(snapshots: pl.DataFrame, *, period: str) -> pl.DataFrame:
 
     Args:
         snapshots: one row per period x role x skill, with at least the columns ``period`` (YYYY-MM),
-            ``job_role_name``, ``skill_name``, ``job_department`` and ``observed_need_level`` (null where unknown),
-            in any order.
+            ``job_role_name``, ``skill_name``, ``job_department`` (asked of the rows of ``period`` alone) and
+            ``observed_need_level`` (null where unknown), in any order.
         period: the period described, YYYY-MM.
 
     Returns:
@@ -198,6 +201,71 @@ def history_features(snapshots: pl.DataFrame, *, period: str) -> pl.DataFrame:
             **_neighbour_needs(past, memory),
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarRole:
+    """A role that is like another one, and lists the same skill.
+
+    Attributes:
+        role: its name.
+        similarity: mean cosine of the two roles' titles, listed skills and needed skills, 0 to 1.
+        level: of the skill in it now; None where it is not known.
+    """
+
+    role: str
+    similarity: float
+    level: str | None
+
+
+class RoleNeighbours:
+    """The roles of a period, and how alike they are: what ``similar_roles_need`` averages over. Threads may share it.
+
+    Args:
+        snapshots, period: as ``history_features`` takes them.
+
+    Raises:
+        MissingColumnsError, DataError: as ``history_features``.
+    """
+
+    def __init__(self, snapshots: pl.DataFrame, *, period: str) -> None:
+        past = _read_past(snapshots, period)
+        now = past.now
+        self._roles: dict[str, int] = {}
+        self._skills: dict[str, int] = {}
+        if not now.any():
+            return
+        for codes, name, column in ((self._roles, schema.ROLE, past.role), (self._skills, schema.SKILL, past.skill)):
+            codes.update(zip(past.frame[name].to_list(), column.tolist(), strict=True))
+        self._names = sorted(self._roles, key=self._roles.__getitem__)
+        by_skill = np.argsort(past.skill[now], kind="stable")
+        self._skill, self._role, self._level = (column[now][by_skill] for column in (past.skill, past.role, past.level))
+        self._profile = _side_by_side(_profiles(past, _memory(past), past.matrix(now)))
+
+    def of(self, role: str, skill: str) -> list[SimilarRole]:
+        """Of the ``NEIGHBOURS`` roles most like a role, those that list a skill now, the most similar first.
+
+        Empty where the period does not know the role or the skill.
+        """
+        place, column = self._roles.get(role), self._skills.get(skill)
+        if place is None or column is None:
+            return []
+        weights = _nearest(self._profile, slice(place, place + 1))
+        first, last = np.searchsorted(self._skill, (column, column + 1))
+        level_of = dict(zip(self._role[first:last].tolist(), self._level[first:last].tolist(), strict=True))
+        listing = [
+            (square, other)
+            for other, square in zip(weights.indices.tolist(), weights.data.tolist(), strict=True)
+            if other != place and other in level_of
+        ]
+        return [
+            SimilarRole(
+                role=self._names[other],
+                similarity=math.sqrt(square),
+                level=None if level_of[other] == _UNKNOWN else schema.LEVELS[level_of[other]],
+            )
+            for square, other in sorted(listing, key=lambda one: (-one[0], one[1]))
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,39 +317,48 @@ def _read_past(snapshots: pl.DataFrame, period: str) -> _Past:
     absent = [name for name in _COLUMNS if name not in snapshots.columns]
     if absent:
         raise MissingColumnsError(path="snapshots", columns=", ".join(absent), found=", ".join(snapshots.columns))
+    known = snapshots.select(_COLUMNS).filter(pl.col(schema.PERIOD).cast(pl.String) <= period)
     frame = (
-        snapshots.lazy()
-        .select(_COLUMNS)
-        .filter(pl.col(schema.PERIOD) <= period)
-        .sort(schema.ROLE, schema.SKILL, schema.PERIOD)
-        .with_columns(
-            *(pl.col(name).rank("dense").fill_null(0).cast(pl.Int64).alias(f"{name}_code") for name in _NAMES),
-            _months(pl.lit(period)).sub(_months(pl.col(schema.PERIOD))).alias("age"),
+        known.with_columns(
+            *(_coded(known[name]) for name in _NAMES),
+            _months(pl.lit(period)).sub(_months(pl.col(schema.PERIOD).cast(pl.String))).alias("age"),
             pl.col(schema.OBSERVED_LEVEL)
+            .cast(pl.String)
             .replace_strict(schema.LEVEL_RANK, default=_UNKNOWN, return_dtype=pl.Int64)
             .alias("level"),
         )
-        .collect()
+        .drop(schema.OBSERVED_LEVEL)
+        .sort(schema.ROLE, schema.SKILL, schema.PERIOD)
     )
-    repeated = frame.filter(pl.struct(schema.SNAPSHOT_KEY).is_duplicated())
-    if repeated.height:
+    role, skill, department = (
+        frame[name].to_physical().cast(pl.Int64).fill_null(_UNKNOWN).to_numpy() for name in _NAMES
+    )
+    age = frame["age"].to_numpy()
+    changes = (np.diff(role) != 0) | (np.diff(skill) != 0)
+    repeated = np.flatnonzero(~changes & (np.diff(age) == 0))
+    if len(repeated):
+        first = int(repeated[0])
         raise DataError(
             translatable("{role}, {skill}, {period}: more than one snapshot of the same period, role and skill."),
-            role=repeated[0, schema.ROLE],
-            skill=repeated[0, schema.SKILL],
-            period=repeated[0, schema.PERIOD],
+            role=frame[first, schema.ROLE],
+            skill=frame[first, schema.SKILL],
+            period=frame[first, schema.PERIOD],
         )
-    role, skill, department = (frame[f"{name}_code"].to_numpy() - 1 for name in _NAMES)
-    changes = (np.diff(role) != 0) | (np.diff(skill) != 0)
     return _Past(
         frame=frame,
         role=role,
         skill=skill,
         department=department,
         pair=np.concatenate([np.zeros(min(1, len(role)), dtype=np.int64), np.cumsum(changes)]),
-        age=frame["age"].to_numpy(),
+        age=age,
         level=frame["level"].to_numpy(),
     )
+
+
+def _coded(names: pl.Series) -> pl.Series:
+    """Names as codes in their order, without gaps: millions of them are sorted and compared as small numbers."""
+    texts = names.cast(pl.String)
+    return texts.cast(pl.Enum(texts.unique().drop_nulls().sort()))
 
 
 def _months(period: pl.Expr) -> pl.Expr:
@@ -289,15 +366,17 @@ def _months(period: pl.Expr) -> pl.Expr:
     return period.str.slice(0, 4).cast(pl.Int64) * 12 + period.str.slice(5, 2).cast(pl.Int64)
 
 
-def _as_frame(past: _Past, columns: Mapping[str, _Floats]) -> pl.DataFrame:
-    """One row per pair listed now; a column that is absent is unknown everywhere."""
+def _as_frame(past: _Past, columns: dict[str, _Floats]) -> pl.DataFrame:
+    """One row per pair listed now; a column that is absent is unknown everywhere. ``columns`` is emptied on the way."""
+    level_of = dict(enumerate(schema.LEVELS))
     keys = past.frame.filter(pl.Series(past.now)).select(
-        schema.ROLE, schema.SKILL, pl.col(schema.OBSERVED_LEVEL).alias(schema.CURRENT_LEVEL)
+        pl.col(schema.ROLE, schema.SKILL).cast(pl.String),
+        pl.col("level").replace_strict(level_of, default=None, return_dtype=pl.String).alias(schema.CURRENT_LEVEL),
     )
     unknown = np.full(keys.height, np.nan)
     return keys.with_columns(
         # + 0.0 turns the -0.0 that rounding leaves into 0.0
-        pl.Series(name, np.round(columns.get(name, unknown), DECIMALS) + 0.0).fill_nan(None)
+        pl.Series(name, np.round(columns.pop(name, unknown), DECIMALS) + 0.0).fill_nan(None)
         for name in HISTORY_FEATURES
     )
 
@@ -412,18 +491,25 @@ def _momentum(past: _Past) -> dict[str, _Floats]:
 def _neighbour_needs(past: _Past, memory: _Matrix) -> dict[str, _Floats]:
     """Need in similar roles, need of skills that go together, and what is left to expect without either."""
     listed = past.matrix(past.now)
-    by_listing = _unit_rows(listed * _rarity(listed))
-    by_need = _unit_rows(memory * _rarity(memory))
-    by_title = _title_profiles(past)
-    similar = _similar_roles_need([by_title, by_listing, by_need], memory, listed, past)
+    by_title, by_listing, by_need = _profiles(past, memory, listed)
+    compared = [by_title, by_listing, by_need], [by_listing], [by_need]
+    with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # products of sparse matrices leave Python to others
+        needs = [threads.submit(_similar_roles_need, profiles, memory, listed, past) for profiles in compared]
+        companions = threads.submit(_companion_skills_need, memory, past)
+        similar, by_listing_alone, by_need_alone = (need.result() for need in needs)
     return {
         "similar_roles_need": similar,
-        "similar_listing_roles_need": _similar_roles_need([by_listing], memory, listed, past),
-        "similar_needing_roles_need": _similar_roles_need([by_need], memory, listed, past),
-        "companion_skills_need": _companion_skills_need(memory, past),
+        "similar_listing_roles_need": by_listing_alone,
+        "similar_needing_roles_need": by_need_alone,
+        "companion_skills_need": companions.result(),
         "expected_need": _expected_need(memory, listed, past),
         "similar_need_rank_in_role": _rank_in_role(similar, past),
     }
+
+
+def _profiles(past: _Past, memory: _Matrix, listed: _Matrix) -> tuple[_Matrix, _Matrix, _Matrix]:
+    """What roles are compared by, one row a role: words of the title, skills listed, skills needed; rare ones weigh more."""
+    return _title_profiles(past), _unit_rows(listed * _rarity(listed)), _unit_rows(memory * _rarity(memory))
 
 
 def _rarity(amounts: _Matrix) -> _Floats:
@@ -448,7 +534,7 @@ def _words(title: str) -> set[str]:
     return set(re.findall(r"\w{3,}", title.casefold()))
 
 
-def _similar_roles_need(profiles: list[_Matrix], memory: _Matrix, listed: _Matrix, past: _Past) -> _Floats:
+def _similar_roles_need(profiles: Sequence[_Matrix], memory: _Matrix, listed: _Matrix, past: _Past) -> _Floats:
     """Weighted mean of the memory over the role itself and its nearest roles, for each pair listed now.
 
     ``score(r, s) = sum_q w(r, q) memory(q, s) / (sum_q w(r, q) counts(q, s) + PRIOR)``, where ``w(r, q)`` is the
@@ -457,7 +543,7 @@ def _similar_roles_need(profiles: list[_Matrix], memory: _Matrix, listed: _Matri
     do with the skill says nothing. The prior draws thin evidence towards 0.
     """
     role, skill = past.role[past.now], past.skill[past.now]
-    profile = (sparse.hstack(profiles) / np.sqrt(len(profiles))).tocsr()
+    profile = _side_by_side(profiles)
     counts = listed.maximum(memory.sign())
     scores = np.zeros(len(role))
     for start in range(0, past.shape[0], _BLOCK):
@@ -468,6 +554,11 @@ def _similar_roles_need(profiles: list[_Matrix], memory: _Matrix, listed: _Matri
         r, s = role[places] - start, skill[places]
         scores[places] = needed[r, s] / (counted[r, s] + PRIOR)
     return scores
+
+
+def _side_by_side(profiles: Sequence[_Matrix]) -> _Matrix:
+    """Profiles as one: the cosine of two of its rows is the mean of their cosines."""
+    return (sparse.hstack(profiles) / np.sqrt(len(profiles))).tocsr()
 
 
 def _nearest(profile: _Matrix, rows: slice) -> _Matrix:

@@ -14,6 +14,7 @@ import polars as pl
 
 from future_skills import schema
 from future_skills.artifact import (
+    BACKGROUND_SUFFIX,
     CASES,
     CASES_SUFFIX,
     MODEL_SUFFIX,
@@ -27,6 +28,7 @@ from future_skills.artifact import (
     require_absent,
     write_version,
 )
+from future_skills.background import background_bytes, draw_background
 from future_skills.baselines import rules_level
 from future_skills.dataset import (
     HISTORY_COLUMNS,
@@ -241,6 +243,8 @@ def write_trained(
     if not training_rows.is_empty():  # else it was trained elsewhere, on rows that nobody knows here
         profile = full_profile(training_rows.select(columns), training_rows)
         contents[PROFILE_SUFFIX] = json.dumps(profile, ensure_ascii=False).encode()
+        background = draw_background(trained.model, training_rows.select(columns), random_state=recipe.random_state)
+        contents[BACKGROUND_SUFFIX] = background_bytes(background)
     contents[ROWS_SUFFIX] = _parquet_bytes(trained.rows)
     contents[CASES_SUFFIX] = cases_bytes(trained.model, chosen, trained.frame[chosen].select(columns))
     manifest = _manifest(

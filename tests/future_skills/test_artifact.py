@@ -81,6 +81,7 @@ def version(trained: LoadedVersion, tmp_path: Path) -> LoadedVersion:
 def test_the_pair_is_written_and_opens_again(version: LoadedVersion, dataset: Dataset) -> None:
     names = sorted(path.name for path in version.paths.model.parent.glob("future_skills_model_v1*"))
     assert names == [
+        "future_skills_model_v1.background.parquet",
         "future_skills_model_v1.cases.json",
         "future_skills_model_v1.json",
         "future_skills_model_v1.pkl",
@@ -151,7 +152,7 @@ def test_the_manifest_begins_with_what_matters_and_stays_short(version: LoadedVe
     assert manifest_text(version.manifest) == text
 
 
-@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet", ".cases.json"])
+@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet", ".cases.json", ".background.parquet"])
 def test_one_flipped_byte_is_found_before_anything_is_opened(
     version: LoadedVersion, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

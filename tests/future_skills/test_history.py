@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from future_skills import schema
 from future_skills.errors import DataError, MissingColumnsError
-from future_skills.history import HISTORY_FEATURES, HISTORY_MEANINGS, history_features
+from future_skills.history import HISTORY_FEATURES, HISTORY_MEANINGS, RoleNeighbours, history_features
 
 
 def snapshots(*rows: tuple[str, str, str, str | None], department: str = "IT") -> pl.DataFrame:
@@ -205,3 +205,25 @@ def test_a_role_unknown_at_a_period_when_others_are_known_keeps_its_own_memory()
     rows = history_features(facts, period="2025-01").filter(pl.col(schema.ROLE) == "R")
     a_year_ago = 2 ** (-12 / 24)
     assert rows["need_memory"].item() == pytest.approx(1 / (1 + a_year_ago), abs=1e-6)
+
+
+def test_the_similar_roles_behind_a_pair_list_the_skill_and_come_in_order() -> None:
+    roles = RoleNeighbours(PANEL, period="2024-01")
+    assert [(one.role, one.level) for one in roles.of("Data Analyst", "Python")] == [
+        ("Data Engineer", "HIGH"),
+        ("Clerk", None),
+    ]
+    engineer, clerk = (one.similarity for one in roles.of("Data Analyst", "Python"))
+    assert 1 >= engineer > clerk >= 0
+    assert [one.role for one in roles.of("Clerk", "SQL")] == ["Data Analyst", "Data Engineer"]
+    assert roles.of("Clerk", "Word") == []
+
+
+def test_nobody_is_similar_to_a_role_that_the_period_does_not_know() -> None:
+    assert RoleNeighbours(PANEL, period="2024-01").of("Astronaut", "SQL") == []
+    assert RoleNeighbours(PANEL, period="2024-01").of("Clerk", "Rockets") == []
+    assert RoleNeighbours(PANEL, period="2020-01").of("Clerk", "Word") == []
+    unknown = snapshots(("2024-01", "Clerk", "Word", None), ("2024-01", "Data Analyst", "Word", None))
+    assert [(one.role, one.level) for one in RoleNeighbours(unknown, period="2024-01").of("Clerk", "Word")] == [
+        ("Data Analyst", None)
+    ]
