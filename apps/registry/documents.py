@@ -26,8 +26,9 @@ from apps.registry.sample_words import question
 from apps.registry.samples import Task, active_definitions, progress_of, samples_drawn
 from apps.registry.selectors import VersionRow
 from apps.registry.services.samples import Labelled
-from apps.registry.standing import Standing, stages_by_name, stages_of
+from apps.registry.standing import Standing, stages_of
 from future_skills.comparison import Comparison
+from future_skills.engine_choice import EngineChoice
 from future_skills.errors import NothingLiveError
 from future_skills.formatting import Language
 from future_skills.gate_text import check_text, headline
@@ -112,8 +113,8 @@ class VersionList(Document):
     @classmethod
     def of(cls, rows: Sequence[VersionRow], total: int) -> Self:
         """From rows of the table, in a constant number of queries."""
-        stages = stages_by_name(row.name for row in rows)
-        return cls(total=total, versions=[VersionLine.of(row, stages[row.name]) for row in rows])
+        stages = stages_of(row.key for row in rows)
+        return cls(total=total, versions=[VersionLine.of(row, stages[row.key]) for row in rows])
 
 
 class Note(Document):
@@ -153,6 +154,7 @@ class VersionDocument(Document):
     model_sha256: str
     key_id: str | None = Field(description="the key that signed it; null: registered before versions were signed")
     dataset_kept: bool
+    engine: EngineChoice | None = Field(description="how it is run; null: not measured when it was registered")
     notes: list[Note]
     retracted: Retracted | None
     manifest: dict[str, Any] = Field(description="as docs/manifest.schema.json says")
@@ -160,7 +162,7 @@ class VersionDocument(Document):
     @classmethod
     def of(cls, version: ModelVersion) -> Self:
         """From its row and what hangs on it."""
-        retraction = getattr(version, "retraction", None)
+        retraction, engine = getattr(version, "retraction", None), version.measured_engine
         return cls(
             version=version.name,
             stage=stages_of([version.pk])[version.pk].value,
@@ -170,6 +172,7 @@ class VersionDocument(Document):
             model_sha256=version.model_sha256,
             key_id=version.signature["key_id"] if version.signature else None,
             dataset_kept=version.dataset_id is not None,
+            engine=engine and engine.words,
             notes=[Note.of(note) for note in version.notes.all()],
             retracted=None if retraction is None else Retracted.of(retraction),
             manifest=version.manifest,

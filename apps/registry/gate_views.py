@@ -24,7 +24,7 @@ from apps.registry.policies import active_policy
 from apps.registry.services import approvals
 from apps.registry.services.gate import evaluate_gate, override_gate
 from apps.registry.services.works_council import record_works_council
-from apps.registry.standing import standing_of
+from apps.registry.standing import as_put_into_production, standing_of
 from apps.registry.waiting import waiting_for
 from future_skills.errors import AccessError, FutureSkillsError, UsageError, VersionNotFoundError, translatable
 from future_skills.gate_text import TEAMS, chance_sentence, headline, uses_sentence
@@ -47,14 +47,16 @@ def gate(request: HttpRequest, name: str) -> HttpResponse:
 
 def _gate_page(request: HttpRequest, name: str, refused: Refused | None = None) -> HttpResponse:
     version = selectors.find_version(name)
-    standing, reader, rights = standing_of(version), login_actor(request).name, request_rights(request)
+    now, reader, rights = standing_of(version), login_actor(request).name, request_rights(request)
+    standing = as_put_into_production(now) if now.stage is Stage.LIVE and now.report is None else now
     *parts, people = gate_pages.checklist(standing.checks)
-    teams = gate_pages.team_parts(standing, reader, rights, refused or Refused())
+    teams = gate_pages.team_parts(now, reader, rights, refused or Refused())
     code = language()
     context = {
         "section": "versions",
         "version": version,
         "standing": standing,
+        "as_put": standing is not now,
         "retracted": standing.stage is Stage.RETRACTED,
         "sentence": headline(version.name, standing.verdict, standing.failing(), code),
         "outdated": standing.outdated and gate_pages.outdated_sentence(standing.outdated, standing.policy),
@@ -65,7 +67,7 @@ def _gate_page(request: HttpRequest, name: str, refused: Refused | None = None) 
         "teams": teams,
         "approving": [part for part in teams if part.approves],
         "decided": _decisions(version),
-        "offers": gate_pages.offers(standing, reader, rights),
+        "offers": gate_pages.offers(now, reader, rights),
         "council": gate_pages.council_parts(standing),
         "diagnose_command": f"python manage.py registry diagnose {version.name}",
         "verify_command": f"python manage.py registry gate {version.name} --verify",

@@ -24,7 +24,9 @@ def find_version(name: str) -> ModelVersion:
     """
     version = None
     if re.fullmatch(VERSION_NAME_PATTERN, name):
-        version = ModelVersion.objects.select_related("dataset", "parent", "retraction").filter(name=name).first()
+        version = (
+            ModelVersion.objects.select_related("dataset", "parent", "retraction", "engine").filter(name=name).first()
+        )
     if version is None:
         newest = ModelVersion.objects.order_by("-id").values_list("name", flat=True)[:20]
         raise VersionNotFoundError(version=name[:80], known=", ".join(newest) or "—")
@@ -77,6 +79,7 @@ SORTS: Final[Mapping[str, tuple[Any, ...]]] = {
 DEFAULT_SORT: Final = "-date"
 
 _COLUMNS: Final[Mapping[str, Any]] = {
+    "key": F("id"),
     "name": F("name"),
     "trained_at": F("trained_at"),
     "accuracy": F("accuracy"),
@@ -131,6 +134,7 @@ class VersionRow:
     is the version's own score on them, else None.
     """
 
+    key: int
     name: str
     trained_at: datetime
     dataset: str
@@ -271,7 +275,7 @@ def _ordering(sort: str) -> list[OrderBy]:
 def _rows(found: QuerySet[ModelVersion], start: int, end: int) -> tuple[VersionRow, ...]:
     """Some of the versions found, in their order: sorted by keys first, so that no other manifest is opened."""
     keys = list(found.values_list("pk", flat=True)[start:end])
-    rows = {row["pk"]: row for row in ModelVersion.objects.filter(pk__in=keys).values("pk", **_SELECTED)}
+    rows = {row["row_key"]: row for row in ModelVersion.objects.filter(pk__in=keys).values(**_SELECTED)}
     return tuple(_version_row(rows[key]) for key in keys)
 
 

@@ -5,7 +5,7 @@ sample and its result. Decisions bind to a report's hash and to an artifact's, s
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
@@ -157,16 +157,26 @@ def standing_of(version: ModelVersion) -> Standing:
     )
 
 
+def as_put_into_production(standing: Standing) -> Standing:
+    """A version in production as it stood when it was put there: on its report of that day, and the decisions on it.
+
+    What the present report of a version stands on changes with every deployment, its own included; what it went into
+    production on does not.
+    """
+    put = Deployment.objects.filter(version=standing.version, report__isnull=False).select_related("report")
+    deployment = put.order_by("-id").first()
+    if deployment is None or deployment.report is None:
+        return standing
+    report = deployment.report
+    report.version = standing.version
+    lifted = GateOverride.objects.filter(report=report, created_at__lte=deployment.started_at).order_by("-id").first()
+    decisions = _decisions([report]).get(report.pk, {})
+    return replace(standing, report=report, outdated=None, decisions=decisions, override=lifted)
+
+
 def stages_of(versions: Iterable[int]) -> dict[int, Stage]:
     """Key of each version -> its stage, in a constant number of queries."""
     return {key: brief.stage for key, brief in briefs_of(list(versions)).items()}
-
-
-def stages_by_name(names: Iterable[str]) -> dict[str, Stage]:
-    """Name of each version -> its stage, in a constant number of queries."""
-    keys = dict(ModelVersion.objects.filter(name__in=list(names)).values_list("name", "id"))
-    stages = stages_of(keys.values())
-    return {name: stages[key] for name, key in keys.items()}
 
 
 def briefs_of(keys: list[int]) -> dict[int, Brief]:
@@ -241,15 +251,21 @@ def _current(newest: Mapping[int, GateReport]) -> dict[int, GateReport]:
 
 def _decisions(reports: Iterable[GateReport]) -> dict[int, dict[str, Approval]]:
     """Report -> team -> its decision."""
+    keys = [report.pk for report in reports]
     found: dict[int, dict[str, Approval]] = {}
-    rows = present_decisions().filter(report__in=[report.pk for report in reports])
+    if not keys:  # Django takes a millisecond to write a query of nothing
+        return found
+    rows = present_decisions().filter(report__in=keys)
     for approval in rows.select_related("report", "version").defer("report__content", "version__manifest"):
         found.setdefault(approval.report_id, {})[approval.team] = approval
     return found
 
 
 def _overrides(reports: Iterable[GateReport]) -> dict[int, GateOverride]:
-    lifted = present_overrides().filter(report__in=[report.pk for report in reports])
+    keys = [report.pk for report in reports]
+    if not keys:
+        return {}
+    lifted = present_overrides().filter(report__in=keys)
     return {override.report_id: override for override in lifted.order_by("id")}
 
 

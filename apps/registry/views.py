@@ -19,7 +19,7 @@ from apps.registry.models import ModelVersion
 from apps.registry.paging import asked_page, beyond
 from apps.registry.selectors import VersionRow
 from apps.registry.services.comparison import compare_versions
-from apps.registry.standing import stages_by_name, stages_of
+from apps.registry.standing import stages_of
 from future_skills.comparison import Comparison
 from future_skills.errors import FutureSkillsError, VersionNotFoundError
 from future_skills.lifecycle import STAGE_NAMES, Stage
@@ -111,13 +111,13 @@ def versions(request: HttpRequest) -> HttpResponse:
     if found.page < query.page:
         notices.append(beyond(query.page, found.page))
     reference = summary.newest.test if summary.newest else None
-    stages = stages_by_name(row.name for row in found.rows)
+    stages = stages_of(row.key for row in found.rows)
     context = {
         "query": query,
         "found": found,
         "summary": summary,
         "sentence": pages.table_sentence(summary),
-        "rows": [(row, row.test != reference, stages[row.name]) for row in found.rows],
+        "rows": [(row, row.test != reference, stages[row.key]) for row in found.rows],
         "other_tests": any(row.test != reference for row in found.rows),
         "fewer_rows": any(row.same_rows_f1_macro is not None for row in found.rows),
         "columns": _columns(query),
@@ -162,9 +162,9 @@ def _csv_lines(rows: Iterator[VersionRow]) -> Iterator[str]:
     heads = [f"{name} ({unit})" if unit and unit != "%" else str(name) for _key, name, unit, _numeric in _HEADINGS]
     yield writer.writerow(heads)
     while batch := tuple(islice(rows, CSV_BATCH)):
-        stages = stages_by_name(row.name for row in batch)
+        stages = stages_of(row.key for row in batch)
         for row in batch:
-            yield writer.writerow(_csv_cells(row, stages[row.name], number))
+            yield writer.writerow(_csv_cells(row, stages[row.key], number))
 
 
 def _csv_cells(row: VersionRow, stage: Stage, number: Callable[[float | None], str]) -> list[str | int]:
@@ -204,6 +204,7 @@ def version(request: HttpRequest, name: str) -> HttpResponse:
         "importances": pages.importance_rows([words]),
         "importances_charts": pages.importances_charts([words]),
         "shares": pages.level_shares(words.dataset.class_distribution),
+        "engine": pages.engine_sentence(found.measured_engine),
         "split": pages.SPLIT_NAMES[words.split.kind],
         "split_note": explain_note(words.split.note, gettext),
         "notes": found.notes.all(),

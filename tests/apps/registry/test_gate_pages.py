@@ -133,6 +133,22 @@ def test_a_report_that_no_longer_counts_says_what_has_changed(
     assert "Vu en comité." in kept
 
 
+def test_a_version_in_production_shows_what_it_was_put_there_on(
+    version: ModelVersion, visit: Callable[..., Client]
+) -> None:
+    report = make.approved(version)
+    make.deployment(version)
+    make.deployment(make.version("v3"), days=33)
+    make.deployment(version, days=34, kind="rollback", reason="Retour.")
+    words = plain(page(visit("operator")))
+    assert "v2 is in production. This is what it was put there on." in words
+    assert "no longer counts" not in words
+    assert "The written rule 4 of 4 are met" in words
+    assert f"Report {report.sha256[:12]}…" in words
+    assert "What people decide 2 of 2 are met" in words
+    assert buttons(page(visit("operator"))) == []
+
+
 def test_a_report_can_be_downloaded_with_the_hash_that_approvals_bind_to(
     version: ModelVersion, visit: Callable[..., Client]
 ) -> None:

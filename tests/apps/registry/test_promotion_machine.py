@@ -34,7 +34,7 @@ from apps.registry.services.gate import evaluate_gate, override_gate
 from apps.registry.services.keys import create_key
 from apps.registry.services.samples import Given, draw_sample, label_items
 from apps.registry.services.versions import register_version, retract_version
-from apps.registry.standing import stages_by_name
+from apps.registry.standing import stages_of
 from future_skills.errors import (
     FutureSkillsError,
     NotAllowedError,
@@ -489,7 +489,9 @@ class Promotion(RuleBasedStateMachine):
 
     @invariant()
     def stages_are_what_the_model_says(self) -> None:
-        assert stages_by_name(NAMES) == {name: self.world.stage(name) for name in self.world.versions}
+        names = dict(rows.ModelVersion.objects.values_list("id", "name"))
+        found = {names[key]: stage for key, stage in stages_of(names).items()}
+        assert found == {name: self.world.stage(name) for name in self.world.versions}
 
     @invariant()
     def the_audit_log_is_whole(self) -> None:

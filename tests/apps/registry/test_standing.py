@@ -13,7 +13,7 @@ from apps.registry.services.deployments import deploy_version, roll_back
 from apps.registry.services.gate import evaluate_gate
 from apps.registry.services.samples import Given, draw_sample, label_items
 from apps.registry.services.versions import register_version, retract_version
-from apps.registry.standing import stages_by_name, stages_of, standing_of
+from apps.registry.standing import stages_of, standing_of
 from future_skills.gates import Verdict
 from future_skills.lifecycle import Stage
 from tests.apps.registry.promotion import (
@@ -159,6 +159,7 @@ def test_a_page_and_one_version_agree(office: Path) -> None:
     approved("v3")
     evaluate_gate(actor=DOMINIQUE, version="v2")
     reject(actor=CLAIRE, version="v2", team=DRH, comment="À revoir.")
-    names = ["v1", "v2", "v3"]
-    assert stages_by_name([*names, "v99"]) == {name: stage(name) for name in names}
-    assert stages_by_name(names) == {"v1": Stage.LIVE, "v2": Stage.REJECTED, "v3": Stage.APPROVED}
+    keys = {name: stored(name).pk for name in ("v1", "v2", "v3")}
+    together = stages_of(keys.values())
+    assert together == {key: stage(name) for name, key in keys.items()}
+    assert together == dict(zip(keys.values(), (Stage.LIVE, Stage.REJECTED, Stage.APPROVED), strict=True))
