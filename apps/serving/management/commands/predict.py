@@ -12,9 +12,9 @@ from apps.accounts.actors import Actor
 from apps.accounts.commands import ActingCommand
 from apps.registry.pages import LEVEL_NAMES
 from apps.serving import predictions
+from apps.serving.answers import Answer
 from apps.serving.documents import PredictionsDocument
 from apps.serving.facts import TAKEN
-from apps.serving.predictions import Answer
 from future_skills import schema
 from future_skills.errors import UsageError, translatable
 from future_skills.formatting import decimal, language_of, percent, period
@@ -41,16 +41,17 @@ class Command(ActingCommand):
             help=f"a value that is not taken from the pair's latest snapshot; empty: missing ({', '.join(TAKEN)})",
         )
         parser.add_argument(
-            "--version", metavar="VERSION", help="try this version instead; its answer never counts as production"
+            "--version",
+            metavar="VERSION",
+            help="try this version instead; its answer is not logged, and counts for nothing",
         )
 
     def act(
         self, actor: Actor, *, role: str, skill: str, given: list[str], version: str | None, **_options: Any
     ) -> None:
-        del actor
         row = {schema.ROLE: role, schema.SKILL: skill, **dict(map(_parsed, given))}
         if version is None:
-            answers = predictions.predict([row])
+            answers = predictions.predict([row], actor=actor)
             self.say(_("{version}, in production").format(version=answers.version))
         else:
             answers, stage = predictions.try_version(version, [row])
@@ -102,5 +103,7 @@ def _lines(answer: Answer) -> Iterator[str]:
             confidence=percent(said.confidence, language),
             emergence=percent(said.emergence, language),
         )
+    if answer.abstained:
+        yield _("  ! No answer to rely upon: there is too little to stand on.")
     for warning in said.warnings:
         yield f"  ! {warning.explain(_)}"
