@@ -6,12 +6,13 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
 from apps.accounts.access import SAFE_METHODS, request_rights
-from config.problems import status_of
+from config.problems import API_ROOT, status_of
 from future_skills.errors import FutureSkillsError, PermissionDeniedError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -45,6 +46,13 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 class LoginRequired(LoginRequiredMiddleware):
     """Every page asks for a login, unless its view is marked ``public``."""
 
+    def process_view(self, request: HttpRequest, view_func: Callable[..., Any], *args: Any) -> HttpResponse | None:
+        """The login page, where nobody is logged in; a view that asks for no login need not know who is."""
+        if not getattr(view_func, "login_required", True):
+            return None
+        response: HttpResponse | None = super().process_view(request, view_func, *args)
+        return response
+
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponse:
         """The login page, and from there what was asked for; an act is not done then, it has to be meant again.
 
@@ -59,6 +67,15 @@ class LoginRequired(LoginRequiredMiddleware):
             return redirect(settings.LOGIN_URL)
         response: HttpResponse = super().handle_no_permission(request, view_func)
         return response
+
+
+class PageMessages(MessageMiddleware):
+    """What is said on the next page; the API says nothing there."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Open the messages of a page."""
+        if not request.path.startswith(API_ROOT):
+            super().process_request(request)
 
 
 class RefusalPages:

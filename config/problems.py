@@ -24,14 +24,17 @@ from pydantic_core import to_json
 from future_skills.errors import (
     AccessError,
     ArtifactError,
+    CampaignNotFoundError,
     DataError,
     Defect,
     FutureSkillsError,
     MissingFeaturesError,
     NotAnsweringError,
     NotAuthenticatedError,
+    PredictionNotFoundError,
     SampleNotFoundError,
     StorageError,
+    TooManyRequestsError,
     UsageError,
     VersionNotFoundError,
     translatable,
@@ -115,11 +118,14 @@ STATUS: Final[tuple[tuple[type[FutureSkillsError], int], ...]] = (
     (AccessError, 403),
     (VersionNotFoundError, 404),
     (SampleNotFoundError, 404),
+    (PredictionNotFoundError, 404),
+    (CampaignNotFoundError, 404),
     (AddressUnknownError, 404),
     (MethodRefusedError, 405),
     (LengthRequiredError, 411),
     (BodyTooLargeError, 413),
     (BodyTypeError, 415),
+    (TooManyRequestsError, 429),
     (UsageError, 400),
     (DataError, 422),
     (MissingFeaturesError, 422),
@@ -161,6 +167,8 @@ def problem(request: HttpRequest, error: FutureSkillsError) -> HttpResponse:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Future Skills ML"'
     if isinstance(error, MethodRefusedError):
         response.headers["Allow"] = error.details["allowed"]
+    if isinstance(error, TooManyRequestsError):
+        response.headers["Retry-After"] = str(error.details["seconds"])
     return response
 
 

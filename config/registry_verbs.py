@@ -15,6 +15,7 @@ from apps.accounts.rights import Right, require  # noqa: E402
 from apps.registry.models import ModelVersion  # noqa: E402
 from apps.registry.selectors import find_version, newest_version_name  # noqa: E402
 from apps.registry.services.datasets import register_dataset_file  # noqa: E402
+from apps.registry.services.engines import measure_version_engine  # noqa: E402
 from apps.registry.services.versions import register_version, require_new_version  # noqa: E402
 from apps.registry.store import open_version  # noqa: E402
 from future_skills.artifact import LoadedVersion, VersionPaths, remove_version  # noqa: E402
@@ -55,10 +56,14 @@ def loaded_versions(names: list[str] | None = None) -> list[LoadedVersion]:
 
 
 def register_trained(*, actor: Actor, model: Path, dataset_file: Path, dataset: Dataset) -> ModelVersion:
-    """Register the dataset, then the version trained on it; a refusal takes the version's files away again."""
+    """Register the dataset, then the version trained on it; a refusal takes the version's files away again.
+
+    Its engine is measured last.
+    """
     with ExitStack() as undo:
         undo.callback(remove_version, VersionPaths.of(model))
         register_dataset_file(actor=actor, path=dataset_file, dataset=dataset)
         version = register_version(actor=actor, path=model)
         undo.pop_all()
+    measure_version_engine(actor=actor, version=version.name)
     return version

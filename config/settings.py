@@ -11,6 +11,8 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from future_skills.retention import shortest_retention
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +29,15 @@ def env_bool(name: str, *, default: bool) -> bool:
     if value in {"0", "false", "no", "off"}:
         return False
     message = f"{name} must be yes or no, not {value!r}."
+    raise ImproperlyConfigured(message)
+
+
+def env_int(name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number from the environment; one out of range, or none at all, is refused."""
+    value = env(name, str(default))
+    if value.isascii() and value.isdecimal() and len(value) < 10 and least <= int(value) <= most:
+        return int(value)
+    message = f"{name} must be a whole number from {least} to {most}, not {value!r}."
     raise ImproperlyConfigured(message)
 
 
@@ -74,6 +85,9 @@ KEYS_DIR = Path(env("FUTURE_SKILLS_KEYS", str(VAR_DIR / "keys")))
 # Where what a storage holds is fetched, to be checked and opened; it may be emptied at any time.
 CACHE_DIR = Path(env("FUTURE_SKILLS_CACHE", str(VAR_DIR / "cache")))
 ML_DIR = Path(env("FUTURE_SKILLS_ML", str(BASE_DIR / "ml")))
+# What campaigns have scored while they are under way; workers on several machines go on with each other's work where they
+# share it. A finished result is in the artifact store.
+CAMPAIGNS_DIR = VAR_DIR / "campaigns"
 
 # --- The artifact store: ARTIFACTS_DIR, or a Django storage of this installation ----------------------------------------
 STORAGES = {
@@ -95,6 +109,18 @@ FUTURE_SKILLS_TOKEN = env("FUTURE_SKILLS_TOKEN", "")
 # Roles of the user of the operating system, where no account has that name; what needs a proof of who acts never counts.
 FUTURE_SKILLS_SYSTEM_ROLES = env_list("FUTURE_SKILLS_SYSTEM_ROLES", "data_scientist,operator")
 
+# --- Predictions (see docs/decisions/0015-prediction-log.md) ---------------------------------------------------------------
+# Months for which predictions are kept. Fewer would be gone before it is known whether they came true.
+FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS = env_int("FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS", 36, least=1, most=1200)
+if shortest_retention() > FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS:
+    message = (
+        f"FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS must be at least {shortest_retention()}, not "
+        f"{FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS}: what came true is known that late."
+    )
+    raise ImproperlyConfigured(message)
+# Requests that one person may make of the API in a minute, with whatever token and whichever process answers.
+FUTURE_SKILLS_REQUESTS_PER_MINUTE = env_int("FUTURE_SKILLS_REQUESTS_PER_MINUTE", 6000, least=1, most=100_000_000)
+
 # --- Django -------------------------------------------------------------------------------------------------------------
 DEBUG = env_bool("FUTURE_SKILLS_DEBUG", default=False)
 SECRET_KEY = os.environ.get("FUTURE_SKILLS_SECRET_KEY") or local_secret_key(VAR_DIR / "secret_key")
@@ -113,6 +139,8 @@ INSTALLED_APPS = [
     "apps.registry",
     "apps.serving",
     "axes",
+    "django_tasks",
+    "django_tasks_db",
 ]
 
 MIDDLEWARE = [
@@ -125,7 +153,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.middleware.LoginRequired",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.RefusalPages",
     "axes.middleware.AxesMiddleware",
@@ -173,6 +201,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Background tasks: the database is the queue, "manage.py worker" runs what is in it ---------------------------------
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 # --- Language: French first ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = env("FUTURE_SKILLS_LANGUAGE", "fr")
@@ -242,7 +273,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # a body of the API: 10 000 rows, every value given
+# A body of the API, and a form. By default 10 000 rows, every value given.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("FUTURE_SKILLS_BODY_MB", 8, least=1, most=1000) * 1024 * 1024
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

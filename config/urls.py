@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/<path:rest>", api.unknown_address),
     path("", include("apps.accounts.urls")),
     path("", include("apps.registry.urls")),
+    path("", include("apps.serving.urls")),
 ]
 
 handler400 = "config.problems.bad_request"

@@ -39,7 +39,16 @@
     │   └── SampleClosedError        … it is complete, or another took its place
     ├── NotAnsweringError            nothing can answer predictions now
     │   ├── NothingLiveError         … no version was ever deployed
-    │   └── ModelSuspendedError      … predictions are suspended
+    │   ├── ModelSuspendedError      … predictions are suspended
+    │   └── PredictionLogError       … what is not logged is not answered
+    ├── PredictionNotFoundError      no such line in the prediction log
+    ├── TooManyRequestsError         one person asks more than the API answers
+    ├── CampaignError                a prediction campaign cannot be what was asked
+    │   ├── CampaignNotFoundError    … there is none of that number
+    │   ├── CampaignBusyError        … another process works on it
+    │   ├── CampaignUnfinishedError  … it has no result yet, or never will
+    │   └── CampaignGivenUpError     … it ended again and again without getting further
+    ├── ReasonsUnavailableError      what is needed to explain an answer is not there
     ├── NotReproducibleError         what is needed to train again was not kept
     ├── SigningKeyError              the private key that signs versions cannot be used
     ├── StorageError                 the disk or the database could not do it
@@ -352,6 +361,12 @@ class VersionNotFoundError(FutureSkillsError):
     template = translatable("There is no version {version}. Known versions: {known}.")
 
 
+class ReasonsUnavailableError(FutureSkillsError):
+    """A version's answers come without reasons. Details: ``version``, ``algorithm`` (where it is none that is explained)."""
+
+    code = "reasons_unavailable"
+
+
 class NotReproducibleError(FutureSkillsError):
     """What is needed to train the version again was not kept."""
 
@@ -524,3 +539,66 @@ class ModelSuspendedError(NotAnsweringError):
 
     code = "model_suspended"
     template = translatable("Predictions have been suspended by {name} since {since}: {reason}")
+
+
+class PredictionLogError(NotAnsweringError):
+    """The prediction log could not be written, so nothing was answered and nothing stored. Details: ``problem``."""
+
+    code = "prediction_log_unavailable"
+    template = translatable("The prediction log cannot be written: {problem}.")
+    hint = translatable("Nothing was answered and nothing was logged. Ask again in a moment.")
+
+
+class PredictionNotFoundError(FutureSkillsError):
+    """No such line in the prediction log: it never was, or it was purged. Details: ``prediction``."""
+
+    code = "prediction_not_found"
+    template = translatable("There is no prediction {prediction} in the log.")
+    hint = translatable("Those older than the retention period are purged.")
+
+
+class TooManyRequestsError(FutureSkillsError):
+    """One person asks more than the API answers. Details: ``name``, ``most`` (requests a minute), ``seconds`` to wait."""
+
+    code = "too_many_requests"
+    template = translatable("{name} has asked more than {most} times in this minute.")
+    hint = translatable("Ask again in {seconds} s.")
+
+
+class CampaignError(FutureSkillsError):
+    """A prediction campaign cannot be what was asked."""
+
+    code = "campaign_refused"
+
+
+class CampaignNotFoundError(CampaignError):
+    """There is no campaign of that number. Details: ``campaign``."""
+
+    code = "campaign_not_found"
+    template = translatable("There is no campaign {campaign}.")
+    hint = translatable("The page “Campaigns” and “manage.py list_campaigns” show them all.")
+
+
+class CampaignBusyError(CampaignError):
+    """Another process works on it. Details: ``campaign``, ``holder``."""
+
+    code = "campaign_busy"
+    template = translatable("Another process works on campaign {campaign}: {holder}.")
+    hint = translatable("It goes on by itself; its page shows how far it is.")
+
+
+class CampaignUnfinishedError(CampaignError):
+    """It has no result yet, or never will. Details: ``campaign``, ``state``."""
+
+    code = "campaign_unfinished"
+    template = translatable("Campaign {campaign} has no result: it is not finished.")
+
+
+class CampaignGivenUpError(CampaignError):
+    """It was taken up again and again, and never got further. Details: ``campaign``, ``attempts``."""
+
+    code = "campaign_given_up"
+    template = translatable(
+        "Campaign {campaign} was taken up {attempts} times without getting further: it was given up."
+    )
+    hint = translatable("The output of the worker says what happened. Mend that, and start another campaign.")

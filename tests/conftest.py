@@ -17,6 +17,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     settings.KEYS_DIR = tmp_path / "keys"
     settings.CACHE_DIR = tmp_path / "cache"
     settings.ML_DIR = tmp_path / "ml"
+    settings.CAMPAIGNS_DIR = tmp_path / "campaigns"
 
 
 @pytest.fixture(autouse=True)

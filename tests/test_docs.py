@@ -46,7 +46,7 @@ def named(word: str) -> bool:
 
 def test_every_setting_is_in_the_guide() -> None:
     read = re.findall(
-        r"(?:env|env_bool|environ\.get)\(\s*\"([A-Z_]+)\"",
+        r"(?:env|env_bool|env_int|environ\.get)\(\s*\"([A-Z_]+)\"",
         (ROOT / "config" / "settings.py").read_text(encoding="utf-8"),
     )
     assert len(read) >= 10

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from apps.accounts import selectors
 from apps.accounts.access import let_in, login_actor, needed, needs, request_rights
 from apps.accounts.actors import Actor
+from apps.accounts.limits import LIMITER
 from apps.accounts.rights import Right, rights_of
 from apps.accounts.tokens import digest, token_actor
 from future_skills.errors import AccessError, translatable
@@ -37,6 +38,7 @@ class Bearer(HttpBearer):
 
         Raises:
             NotAuthenticatedError: it is unknown, expired or revoked, or the account is closed.
+            TooManyRequestsError: the person asked too often in this minute.
             PermissionDeniedError: the person may not, or not with this token.
         """
         key, now = digest(token.strip()), time.monotonic()
@@ -62,6 +64,7 @@ class Login(APIKeyCookie):
 
         Raises:
             AccessError: the request may come from another site, or the person may not.
+            TooManyRequestsError: the person asked too often in this minute.
         """
         return self.authenticate(request, request.COOKIES.get(self.param_name))
 
@@ -85,7 +88,8 @@ def _asked(request: HttpRequest) -> tuple[Right, ...]:
 
 
 def _let_in(request: Any, actor: Actor, rights: frozenset[Right] | None) -> None:
-    """Refuse whoever may not, before anything of what they sent is read."""
+    """Refuse whoever asks too often or may not, before anything of what they sent is read."""
+    LIMITER.count(actor.name)
     request.actor = actor
     if rights is not None:
         request._rights = rights

@@ -1,4 +1,4 @@
-"""Rights as Django permissions, and the tokens of people who act from a terminal or through the API."""
+"""Rights as Django permissions, the tokens of people who act from a terminal or through the API, and how much they ask."""
 
 from django.conf import settings
 from django.db import models
@@ -47,3 +47,25 @@ class ApiToken(models.Model):
     def rights(self) -> list[Right]:
         """Its scopes, in the order of ``Right``; one that exists no more is none."""
         return [right for right in Right if right in self.scopes]
+
+
+class ApiUse(models.Model):
+    """How often one person asked one server process in one minute; kept for that minute and the next (see ``limits``).
+
+    Attributes:
+        name: user name of the person.
+        minute: whole minutes since 1970.
+        process: machine and number of the process.
+    """
+
+    name = models.CharField(max_length=150)
+    minute = models.PositiveBigIntegerField()
+    process = models.CharField(max_length=300)
+    requests = models.PositiveBigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["minute", "name", "process"], name="api_use_one_per_process")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.minute} {self.process}: {self.requests}"

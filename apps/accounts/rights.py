@@ -34,8 +34,11 @@ class Right(StrEnum):
     CONSULT = "consult"
     DEPLOY = "deploy"
     SUSPEND = "suspend"
+    RUN_CAMPAIGNS = "run_campaigns"
     OVERRIDE = "override"
     READ_AUDIT = "read_audit"
+    READ_PREDICTIONS = "read_predictions"
+    PURGE_PREDICTIONS = "purge_predictions"
     ADMINISTER = "administer"
 
 
@@ -51,20 +54,54 @@ RIGHT_NAMES: Final[Mapping[Right, str]] = {
     Right.CONSULT: translatable("record the consultation of the works council"),
     Right.DEPLOY: translatable("put versions into production"),
     Right.SUSPEND: translatable("suspend predictions"),
+    Right.RUN_CAMPAIGNS: translatable("run prediction campaigns"),
     Right.OVERRIDE: translatable("override the second lock"),
     Right.READ_AUDIT: translatable("read the audit log"),
+    Right.READ_PREDICTIONS: translatable("read the prediction log"),
+    Right.PURGE_PREDICTIONS: translatable("purge the prediction log"),
     Right.ADMINISTER: translatable("administer people and roles"),
 }
 """Each right in words; doors translate them."""
 
 ROLES: Final[Mapping[str, frozenset[Right]]] = {
-    "data_scientist": frozenset({Right.READ, Right.IMPORT_FACTS, Right.REGISTER, Right.EVALUATE, Right.APPROVE_DATA}),
-    "drh_reviewer": frozenset(
-        {Right.READ, Right.IMPORT_FACTS, Right.LABEL, Right.DEFINE_LEVELS, Right.APPROVE_DRH, Right.CONSULT}
+    "data_scientist": frozenset(
+        {
+            Right.READ,
+            Right.IMPORT_FACTS,
+            Right.REGISTER,
+            Right.EVALUATE,
+            Right.APPROVE_DATA,
+            Right.RUN_CAMPAIGNS,
+            Right.READ_PREDICTIONS,
+        }
     ),
-    "operator": frozenset({Right.READ, Right.IMPORT_FACTS, Right.DEPLOY, Right.SUSPEND, Right.READ_AUDIT}),
-    "auditor": frozenset({Right.READ, Right.READ_AUDIT}),
-    "administrator": frozenset({Right.READ, Right.READ_AUDIT, Right.ADMINISTER, Right.OVERRIDE, Right.CONSULT}),
+    "drh_reviewer": frozenset(
+        {
+            Right.READ,
+            Right.IMPORT_FACTS,
+            Right.LABEL,
+            Right.DEFINE_LEVELS,
+            Right.APPROVE_DRH,
+            Right.CONSULT,
+            Right.RUN_CAMPAIGNS,
+        }
+    ),
+    "operator": frozenset(
+        {
+            Right.READ,
+            Right.IMPORT_FACTS,
+            Right.DEPLOY,
+            Right.SUSPEND,
+            Right.RUN_CAMPAIGNS,
+            Right.READ_AUDIT,
+            Right.READ_PREDICTIONS,
+            Right.PURGE_PREDICTIONS,
+        }
+    ),
+    "auditor": frozenset({Right.READ, Right.READ_AUDIT, Right.READ_PREDICTIONS}),
+    "administrator": frozenset(
+        {Right.READ, Right.READ_AUDIT, Right.ADMINISTER, Right.OVERRIDE, Right.CONSULT, Right.PURGE_PREDICTIONS}
+    ),
 }
 """Role -> its rights: the one table of ``docs/decisions/0009-who-may-do-what.md``."""
 

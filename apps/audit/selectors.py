@@ -64,21 +64,30 @@ def log_filter(*, actor: str = "", action: str = "", about: str = "", since: str
     kind, colon, name = about.strip().partition(":")
     known = bool(colon) and kind in OBJECTS
     return LogFilter(
-        actor=_printable(actor),
-        action=_printable(action),
+        actor=printable(actor),
+        action=printable(action),
         object_type=kind if known else "",
-        object_id=_printable(name if known else about),
-        since=_moment(since, end_of_day=False),
-        until=_moment(until, end_of_day=True),
+        object_id=printable(name if known else about),
+        since=parse_moment(since, end_of_day=False),
+        until=parse_moment(until, end_of_day=True),
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Its characters that print: no column holds a NUL, and PostgreSQL refuses to look for one."""
     return "".join(filter(str.isprintable, text)).strip()
 
 
-def _moment(text: str, *, end_of_day: bool) -> datetime | None:
+def parse_moment(text: str, *, end_of_day: bool) -> datetime | None:
+    """The moment that somebody wrote; None for nothing.
+
+    Args:
+        text: a day or a moment, in the time zone of the installation where it names none.
+        end_of_day: whether a day means its end.
+
+    Raises:
+        UsageError: it is neither.
+    """
     text = text.strip()
     if not text:
         return None

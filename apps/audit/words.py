@@ -26,6 +26,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "registry.confirm_dataset": translatable("dataset confirmed"),
     "registry.register_version": translatable("version registered"),
     "registry.import_version": translatable("version of foreign origin imported"),
+    "registry.measure_engine": translatable("engine measured"),
     "registry.create_key": translatable("signing key made"),
     "registry.rotate_key": translatable("signing key rotated"),
     "registry.sign_version": translatable("version signed"),
@@ -49,6 +50,9 @@ ACTIONS: Final[Mapping[str, str]] = {
     "registry.see_pin": translatable("pin of the settings seen"),
     "registry.suspend": translatable("predictions suspended"),
     "registry.resume": translatable("predictions resumed"),
+    "serving.start_campaign": translatable("prediction campaign started"),
+    "serving.complete_campaign": translatable("prediction campaign finished"),
+    "serving.purge_predictions": translatable("old predictions purged"),
 }
 """Code of an act -> what was done, in the order of the data."""
 
@@ -63,6 +67,8 @@ OBJECTS: Final[Mapping[str, str]] = {
     "definitions": translatable("definitions of the levels"),
     "pin": translatable("pin of the settings"),
     "system": translatable("system"),
+    "predictions": translatable("predictions"),
+    "campaign": translatable("prediction campaign"),
 }
 """Kind of object -> its name."""
 

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.registry.models import VersionEngine
 from apps.registry.selectors import RegistrySummary, VersionRow
 from future_skills import charts
 from future_skills import formatting as fmt
@@ -373,6 +374,39 @@ def _target_row(target: Target, code: fmt.Language) -> TargetRow:
     else:
         required, observed = fmt.percent(target.required, code, 0), fmt.percent(target.observed, code)
     return TargetRow(names[target.measure], target.level, f">\u00a0{required}", observed, target.met)
+
+
+def engine_sentence(engine: VersionEngine | None) -> str:
+    """How a version is run, and what that was measured by."""
+    if engine is None:
+        return gettext("not measured; it is compared on the version's stored cases when it is opened.")
+    choice, code = engine.words, language()
+    ours, usual = choice.one_row_us or 0.0, choice.scikit_learn_us or 0.0
+    return _ENGINES[choice.reason].format(
+        part=choice.part,
+        rows=fmt.integer(choice.rows, code),
+        differing=fmt.integer(choice.differing, code),
+        difference=fmt.decimal(choice.largest_difference, code, 6),
+        ours=fmt.decimal(ours / 1000, code, 2),
+        usual=fmt.decimal(usual / 1000, code, 1),
+        times=fmt.integer(round(usual / ours) if ours else None, code),
+    )
+
+
+_ENGINES: Final[Mapping[str, Text]] = {
+    "": _(
+        "compiled: one row in {ours} ms instead of {usual} ms with scikit-learn ({times} times faster); "
+        "same levels on all {rows} rows compared."
+    ),
+    "not_compilable": _("scikit-learn, for it has a part that cannot be compiled: {part}."),
+    "no_rows": _("scikit-learn, for there are no rows to compare a compiled model on."),
+    "levels_differ": _("scikit-learn, for a compiled model gave another level to {differing} of {rows} rows."),
+    "probabilities_differ": _(
+        "scikit-learn, for probabilities of a compiled model differed by up to {difference} on {rows} rows."
+    ),
+    "slower": _("scikit-learn, for a compiled model was not faster: {ours} ms for one row, instead of {usual} ms."),
+}
+"""Reason of an engine's choice -> how it is said."""
 
 
 def targets_sentence(rows: Sequence[TargetRow]) -> str:

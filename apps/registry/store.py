@@ -2,6 +2,7 @@
 
     datasets/<sha256>/dataset.csv (or .csv.gz, .parquet)
     versions/<sha256 of the manifest>/future_skills_model_v2.pkl, .json, …, .sig
+    campaigns/<sha256>/campaign.parquet
 
 A version's place is named by its manifest, and the manifest holds the hash of every other file; the signature vouches for
 the manifest. The store is the folder ARTIFACTS_DIR, or any Django storage named "artifacts" in STORAGES: its files are
@@ -68,6 +69,15 @@ def keep_signature(signature: Signature, *, name: str, published: VersionPaths |
             temporary.write_bytes(content)
 
 
+def keep_campaign(path: Path, *, sha256: str) -> None:
+    """Keep a copy of a campaign's result; where it is kept already, nothing is written.
+
+    Raises:
+        ArtifactHashMismatchError: the file, or the copy kept before, is not what ``sha256`` says.
+    """
+    _shelf().keep(_campaign_place(sha256), {_CAMPAIGN_FILE: (path, sha256)})
+
+
 # --- Found again --------------------------------------------------------------------------------------------------------
 def dataset_path(dataset: Dataset) -> Path:
     """Where a registered dataset can be read.
@@ -78,6 +88,16 @@ def dataset_path(dataset: Dataset) -> Path:
     """
     name = _dataset_file(dataset.name)
     return _shelf().at_hand(_dataset_place(dataset.sha256), {name: dataset.sha256}) / name
+
+
+def campaign_path(sha256: str) -> Path:
+    """Where the result of a finished campaign can be read.
+
+    Raises:
+        ArtifactMissingError: the copy is gone.
+        ArtifactHashMismatchError: a remote copy was changed.
+    """
+    return _shelf().at_hand(_campaign_place(sha256), {_CAMPAIGN_FILE: sha256}) / _CAMPAIGN_FILE
 
 
 def version_paths(version: ModelVersion) -> VersionPaths:
@@ -226,6 +246,13 @@ def _version_place(manifest_sha256: str) -> str:
     return f"versions/{manifest_sha256}"
 
 
+def _campaign_place(sha256: str) -> str:
+    return f"campaigns/{sha256}"
+
+
+_CAMPAIGN_FILE = "campaign.parquet"
+
+
 def _dataset_file(name: str) -> str:
     """Name of the copy of a dataset; only the suffix counts, for the same bytes may come under two names."""
     return "dataset.csv.gz" if name.lower().endswith(".csv.gz") else f"dataset{Path(name).suffix.lower()}"
@@ -250,7 +277,7 @@ def _signature(version: ModelVersion) -> Signature | None:
 
 # --- Where it is kept ---------------------------------------------------------------------------------------------------
 class _Shelf(Protocol):
-    """What a store can do. A place is ``versions/<sha256>`` or ``datasets/<sha256>``."""
+    """What a store can do. A place is ``versions/<sha256>``, ``datasets/<sha256>`` or ``campaigns/<sha256>``."""
 
     def keep(self, place: str, files: Mapping[str, tuple[Path, str]]) -> None:
         """Copy files there: name -> (source, sha256 it must have). What is there already must be the same."""

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from apps.registry.documents import VersionDocument, VersionList
 from apps.registry.models import ModelVersion
-from apps.registry.pages import SPLIT_NAMES, comparison_sentence, seen_sentences
+from apps.registry.pages import SPLIT_NAMES, comparison_sentence, engine_sentence, seen_sentences
 from apps.registry.selectors import find_version, newest_versions
 from apps.registry.standing import stages_of
 from future_skills.comparison import Comparison
@@ -86,6 +86,7 @@ def version_lines(version: ModelVersion) -> Iterator[str]:
         yield _("Signed with the key {key}.").format(key=version.signature["key_id"][:12])
     else:
         yield _("Not signed: an administrator can, with registry keys --sign {version}.").format(version=version.name)
+    yield _("Engine: {sentence}").format(sentence=engine_sentence(version.measured_engine))
     dataset = manifest.dataset
     yield _("Dataset: {name}, {rows} rows, periods {periods}, sha256 {sha256}.").format(
         name=dataset.name, rows=dataset.rows, periods=", ".join(dataset.periods) or "—", sha256=dataset.sha256

@@ -1,18 +1,20 @@
-"""Predictions in the API."""
+"""Predictions in the API, and their log."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from ninja import Router
+from ninja import Query, Router
 from pydantic import Field, StringConstraints, create_model
 
-from apps.accounts.access import needs
+from apps.accounts.access import login_actor, needs
 from apps.accounts.rights import Right
 from apps.registry.api import Body
-from apps.serving import predictions
-from apps.serving.documents import PredictionsDocument
+from apps.serving import logged, predictions
+from apps.serving.documents import Level, LoggedDocument, LoggedPage, PredictionsDocument
 from apps.serving.facts import PAIR, TAKEN
+from apps.serving.reasons import MOST_EXPLAINED
 from future_skills import schema
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=schema.NAME_MAX_LENGTH)]
@@ -30,6 +32,7 @@ PredictionRow = create_model("PredictionRow", __base__=Body, **dict.fromkeys(PAI
 
 class PredictionsBody(Body):
     rows: Annotated[list[PredictionRow], Field(min_length=1, max_length=predictions.MOST_ROWS)]
+    reasons: Annotated[bool, Field(strict=True, description=f"say why, too: for {MOST_EXPLAINED} rows at most")] = False
 
 
 router = Router(tags=["predictions"])
@@ -38,9 +41,58 @@ router = Router(tags=["predictions"])
 @router.post("/predictions", response=PredictionsDocument, summary=_("How much skills will be needed in job roles"))
 @needs(Right.READ)
 def predict(request: HttpRequest, body: PredictionsBody) -> PredictionsDocument:
-    """What the version in production says of each pair.
+    """What the version in production says of each pair; every answer is in the prediction log before it leaves.
 
     Values that a row does not give are taken from the pair's latest snapshot; history always is.
     """
     rows = [row.model_dump(exclude_unset=True) for row in body.rows]
-    return PredictionsDocument.of(predictions.predict(rows))
+    return PredictionsDocument.of(predictions.predict(rows, actor=login_actor(request), reasons=body.reasons))
+
+
+# --- The log --------------------------------------------------------------------------------------------------------------
+Exact = Annotated[str, Query(max_length=schema.NAME_MAX_LENGTH, description="exact name")]
+Deployment = Annotated[int | None, Query(ge=1, le=10**18, description="answered by that deployment")]
+Since = Annotated[str, Query(max_length=40, alias="from", description="from that day or moment on")]
+Until = Annotated[str, Query(max_length=40, alias="to", description="to the end of that day, or before that moment")]
+Before = Annotated[UUID | None, Query(description="only what was answered before that one: “next” of the page before")]
+Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
+
+
+@router.get("/predictions", response=LoggedPage, summary=_("Read the prediction log"))
+@needs(Right.READ_PREDICTIONS)
+def list_predictions(
+    request: HttpRequest,
+    role: Exact = "",
+    skill: Exact = "",
+    level: Level | None = None,
+    deployment: Deployment = None,
+    version: Exact = "",
+    requester: Exact = "",
+    since: Since = "",
+    until: Until = "",
+    before: Before = None,
+    limit: Limit = logged.PAGE_SIZE,
+) -> LoggedPage:
+    """Newest first; pages are read in two queries, whatever the length of the log."""
+    asked = logged.parse_asked(
+        role=role,
+        skill=skill,
+        level=level or "",
+        deployment=deployment,
+        version=version,
+        requester=requester,
+        since=since,
+        until=until,
+    )
+    page = logged.page_of(asked, before=before, size=limit)
+    return LoggedPage(
+        predictions=[LoggedDocument.of(line) for line in page.lines],
+        next=page.lines[-1].id if page.older and page.lines else None,
+    )
+
+
+@router.get("/predictions/{prediction}", response=LoggedDocument, summary=_("Read a line of the prediction log"))
+@needs(Right.READ_PREDICTIONS)
+def show_prediction(request: HttpRequest, prediction: str) -> LoggedDocument:
+    """What was answered, to whom, by which version, and everything that the version had read."""
+    return LoggedDocument.of(logged.find_line(prediction))

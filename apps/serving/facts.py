@@ -5,6 +5,7 @@ pairs. A process therefore keeps what it computed, and computes it again once th
 has its audit event in the same transaction, so the audit log says whether they have.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,7 +17,7 @@ import polars as pl
 from apps.workforce.selectors import facts_changed_since, newest_event, snapshots_frame
 from future_skills import schema
 from future_skills.errors import Defect, InvalidRowsError, UnknownPairError, translatable
-from future_skills.history import HISTORY_FEATURES, history_features
+from future_skills.history import HISTORY_FEATURES, RoleNeighbours, history_features
 from future_skills.prediction import PredictionWarning, value_defect
 
 Row = Mapping[str, Any]
@@ -28,7 +29,11 @@ TAKEN: Final = tuple(name for name in schema.BASE_FEATURES if name not in PAIR)
 HISTORY: Final = frozenset(HISTORY_FEATURES)
 _HISTORY_SOURCE: Final = (schema.PERIOD, *PAIR, schema.DEPARTMENT, schema.OBSERVED_LEVEL)
 _UNKNOWN_HISTORY: Final = pl.DataFrame(schema=dict.fromkeys(HISTORY_FEATURES, pl.Float64))
+_UNKNOWN_HISTORY_ROW: Final = dict.fromkeys(HISTORY_FEATURES)
+_UNKNOWN: Final = dict.fromkeys((schema.PERIOD, *schema.BASE_FEATURES, schema.CURRENT_LEVEL))
 
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_NOT_STORABLE: Final = translatable("holds a NUL character, or bytes that are not UTF-8")
 _NO_HISTORY: Final = translatable("No snapshot has this pair: its history and its level now are unknown.")
 _OLD_SNAPSHOT: Final = translatable(
     "The latest snapshot of this pair is of {period}; the newest facts are of {newest}."
@@ -36,19 +41,32 @@ _OLD_SNAPSHOT: Final = translatable(
 _NEAR: Final = translatable("Did you mean {near}? Otherwise give these values, or import a snapshot of the pair.")
 
 
+FEW: Final = 100
+"""Rows up to which they are completed one by one: a frame costs a millisecond to make, however few rows it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompletedRows:
     """Rows as a model reads them.
 
     Attributes:
-        frame: ``schema.BASE_FEATURES``, ``current_need_level`` and, where the model reads them, the history features.
+        values: ``schema.BASE_FEATURES``, ``current_need_level`` and, where the model reads them, the history features:
+            a mapping for each of a ``FEW`` rows, a frame of more.
+        pairs: role and skill of each row.
         periods: of each row, the period of the snapshot it was completed from; None where its pair has none.
         warnings: place of a row -> what its facts make doubtful.
     """
 
-    frame: pl.DataFrame
+    values: Sequence[Row] | pl.DataFrame
+    pairs: tuple[tuple[str, str], ...]
     periods: tuple[str | None, ...]
     warnings: Mapping[int, PredictionWarning]
+
+    def inputs(self, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Of each row, the values of some columns."""
+        if isinstance(self.values, pl.DataFrame):
+            return self.values.select(columns).rows(named=True)
+        return [{name: row[name] for name in columns} for row in self.values]
 
 
 class Facts:
@@ -67,8 +85,11 @@ class Facts:
         )
         self._places = {pair: place for place, pair in enumerate(self._latest.select(PAIR).iter_rows())}
         self._periods = self._latest[schema.PERIOD]
+        starts = self._latest.with_row_index("start").group_by(schema.PERIOD).agg(pl.col("start").min())
+        self._starts: dict[str, int] = dict(starts.iter_rows())
         self._source = snapshots.select(pl.col(_HISTORY_SOURCE).cast(pl.Categorical))  # a fifth of the memory of texts
         self._histories: dict[str, pl.DataFrame] = {}
+        self._neighbours: dict[str, RoleNeighbours] = {}
         self._turn = Lock()
 
     def complete(self, rows: Sequence[Row], *, columns: Iterable[str]) -> CompletedRows:
@@ -92,20 +113,61 @@ class Facts:
         for number, place in enumerate(places):
             if place is None:
                 self._require_whole(rows[number], number, wanted)
-        found = _gathered(self._latest, places)
-        frame = found.with_columns(
-            *(pl.Series(name, [pair[part] for pair in pairs], dtype=pl.String) for part, name in enumerate(PAIR)),
-            *(_given(rows, name, otherwise=found[name]) for name in TAKEN),
-        )
-        if not HISTORY.isdisjoint(wanted):
-            frame = frame.hstack(self._history_at(places))
-        periods = tuple(found[schema.PERIOD])
-        return CompletedRows(frame, periods, self._warnings(periods))
+        with_history = not HISTORY.isdisjoint(wanted)
+        make = self._one_by_one if len(rows) <= FEW else self._together
+        values, periods = make(rows, pairs, places, with_history)
+        return CompletedRows(values, tuple(pairs), tuple(periods), self._warnings(periods))
 
     def prepare(self, columns: Iterable[str]) -> None:
         """Compute what most rows will need."""
         if len(self._periods) and not HISTORY.isdisjoint(columns):
             self._history(self._periods[-1])
+
+    def neighbours(self, period: str) -> RoleNeighbours:
+        """How alike the roles of a period are; computed once."""
+        with self._turn:
+            if period not in self._neighbours:
+                self._neighbours[period] = RoleNeighbours(self._source.cast(pl.String), period=period)
+            return self._neighbours[period]
+
+    def _one_by_one(
+        self,
+        rows: Sequence[Row],
+        pairs: Sequence[tuple[str, str]],
+        places: Sequence[int | None],
+        with_history: bool,
+    ) -> tuple[list[dict[str, Any]], list[str | None]]:
+        """The values of a few rows, and their periods."""
+        completed, periods = [], []
+        for row, pair, place in zip(rows, pairs, places, strict=True):
+            values = dict(_UNKNOWN) if place is None else self._latest.row(place, named=True)
+            period = values.pop(schema.PERIOD)
+            values |= zip(PAIR, pair, strict=True)
+            values |= {name: _as_read(name, row[name]) for name in TAKEN if name in row}
+            if with_history:
+                values |= (
+                    _UNKNOWN_HISTORY_ROW
+                    if place is None
+                    else self._history(period).row(place - self._starts[period], named=True)
+                )
+            completed.append(values)
+            periods.append(period)
+        return completed, periods
+
+    def _together(
+        self,
+        rows: Sequence[Row],
+        pairs: Sequence[tuple[str, str]],
+        places: Sequence[int | None],
+        with_history: bool,
+    ) -> tuple[pl.DataFrame, list[str | None]]:
+        """The values of many rows, and their periods."""
+        found = _gathered(self._latest, places)
+        frame = found.drop(schema.PERIOD).with_columns(
+            *(pl.Series(name, [pair[part] for pair in pairs], dtype=pl.String) for part, name in enumerate(PAIR)),
+            *(_given(rows, name, otherwise=found[name]) for name in TAKEN),
+        )
+        return frame.hstack(self._history_at(places)) if with_history else frame, found[schema.PERIOD].to_list()
 
     def _require_whole(self, row: Row, place: int, wanted: frozenset[str]) -> None:
         """Refuse a row of an unknown pair that does not give everything."""
@@ -134,7 +196,7 @@ class Facts:
         periods = self._periods.gather([place for place in places if place is not None]).unique().sort().to_list()
         starts, histories, height = {}, [_UNKNOWN_HISTORY], 0
         for period in periods:
-            starts[period] = height - self._periods.search_sorted(period, side="left")
+            starts[period] = height - self._starts[period]
             histories.append(self._history(period))
             height += histories[-1].height
         moved = [None if place is None else place + starts[self._periods[place]] for place in places]
@@ -197,14 +259,28 @@ def _require_valid(rows: Sequence[Row]) -> None:
         Defect(place, name, repr(value)[:80], reason)
         for place, row in enumerate(rows)
         for name, value in row.items()
-        if (reason := value_defect(name, value)) is not None
+        if (reason := _defect(name, value)) is not None
     ]
     if defects:
         raise InvalidRowsError(count=len(defects), defects=defects)
 
 
+def _defect(name: str, value: Any) -> str | None:
+    """What is wrong with a value, as a template: no model reads it, or the log could not keep it."""
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        return _NOT_STORABLE
+    return value_defect(name, value)
+
+
+def _as_read(name: str, value: Any) -> Any:
+    """A value that was given, as models read it: a number with its decimals, a text without blanks at its ends."""
+    if value is None:
+        return None
+    return (value.strip() or None) if name in schema.CATEGORICAL_FEATURES else float(value)
+
+
 def _given(rows: Sequence[Row], name: str, *, otherwise: pl.Series) -> pl.Series:
     """A column: what rows give, and the snapshot's value where they give none."""
     given = pl.Series([name in row for row in rows], dtype=pl.Boolean)
-    values = pl.Series(name, [row.get(name) for row in rows], dtype=otherwise.dtype)
+    values = pl.Series(name, [_as_read(name, row.get(name)) for row in rows], dtype=otherwise.dtype)
     return values.zip_with(given, otherwise)

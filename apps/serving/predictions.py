@@ -1,50 +1,27 @@
-"""What a version says of pairs: their rows completed from the facts, and the model asked. Never a write."""
+"""What a version says of pairs: their rows completed from the facts, the model asked, the answers logged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from uuid import UUID
 
+from django.utils import timezone
+
+from apps.accounts.actors import Actor
 from apps.registry.selectors import find_version
 from apps.registry.standing import stages_of
+from apps.serving.answers import Answer, Answers
 from apps.serving.facts import FACTS, Row
-from apps.serving.reader import LIVE, open_predictor
+from apps.serving.ids import answer_id, new_request_id
+from apps.serving.log import LOG, lines_of
+from apps.serving.reader import LIVE, abstention_of, open_predictor
+from apps.serving.reasons import explain, require_few
 from future_skills import schema
+from future_skills.abstention import Abstention
 from future_skills.lifecycle import Act, Stage, require_allowed
-from future_skills.prediction import Prediction, Predictor
+from future_skills.prediction import Predictor
 
 MOST_ROWS = 10_000
 """Rows answered at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a version says of one pair.
-
-    Attributes:
-        role: job role.
-        skill: skill.
-        period: of the snapshot the row was completed from; None where the pair has none.
-        prediction: the level, how sure, and what to know before trusting it.
-    """
-
-    role: str
-    skill: str
-    period: str | None
-    prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What one version says of several pairs, in the order asked.
-
-    Attributes:
-        version: its name.
-        deployment: key of the deployment that answered; None for a trial, which is never counted as production.
-        answers: one for each row.
-    """
-
-    version: str
-    deployment: int | None
-    answers: tuple[Answer, ...]
 
 
 def warm_up() -> None:
@@ -57,23 +34,34 @@ def warm_up() -> None:
     FACTS.now().prepare(columns)
 
 
-def predict(rows: Sequence[Row]) -> Answers:
-    """What the version in production says.
+def predict(rows: Sequence[Row], *, actor: Actor, reasons: bool = False) -> Answers:
+    """What the version in production says, once every answer is in the prediction log.
 
     Args:
         rows: as ``Facts.complete`` takes them, at most ``MOST_ROWS``.
+        actor: who asks; whoever calls has seen that they may.
+        reasons: say why, too: ``MOST_EXPLAINED`` rows at most.
 
     Raises:
-        NotAnsweringError: nothing is in production, or predictions are suspended.
+        NotAnsweringError: nothing is in production, predictions are suspended, or the log cannot be written.
         ArtifactError: the live version's files cannot be trusted, or cannot be opened here.
         InvalidRowsError, UnknownPairError: see ``Facts.complete``.
+        UsageError, ReasonsUnavailableError: see ``explain``; nothing is answered or logged then.
     """
+    if reasons:
+        require_few(len(rows))
     live = LIVE.live()
-    return Answers(live.predictor.manifest.version, live.deployment, _answers(live.predictor, rows))
+    request = new_request_id(timezone.now())
+    version = live.predictor.manifest.version
+    answers = Answers(version, live.deployment, request, _answers(live.predictor, live.abstention, rows, request))
+    if reasons:
+        answers = replace(answers, reasons=explain(live.predictor, FACTS.now(), answers.answers))
+    LOG.append(lines_of(answers, actor=actor))
+    return answers
 
 
 def try_version(name: str, rows: Sequence[Row]) -> tuple[Answers, Stage]:
-    """What a version says outside production, and the stage it is in.
+    """What a version says outside production, and the stage it is in. It is not logged: nobody may act upon it.
 
     Raises:
         VersionNotFoundError: no such version.
@@ -83,18 +71,30 @@ def try_version(name: str, rows: Sequence[Row]) -> tuple[Answers, Stage]:
     version = find_version(name)
     stage = stages_of([version.pk])[version.pk]
     require_allowed(Act.TRY, stage, version=name)
-    return Answers(name, None, _answers(open_predictor(version), rows)), stage
+    answers = _answers(open_predictor(version), abstention_of(version), rows, None)
+    return Answers(name, None, None, answers), stage
 
 
-def _answers(predictor: Predictor, rows: Sequence[Row]) -> tuple[Answer, ...]:
+def _answers(
+    predictor: Predictor, abstention: Abstention, rows: Sequence[Row], request: UUID | None
+) -> tuple[Answer, ...]:
     completed = FACTS.now().complete(rows, columns=predictor.columns)
-    predictions = predictor.predict(completed.frame)
     warnings = completed.warnings
+    said = (
+        prediction.warned(warnings[place]) if place in warnings else prediction
+        for place, prediction in enumerate(predictor.predict(completed.values))
+    )
     return tuple(
-        Answer(role, skill, period, prediction.warned(warnings[place]) if place in warnings else prediction)
-        for place, (role, skill, period, prediction) in enumerate(
-            zip(
-                completed.frame[schema.ROLE], completed.frame[schema.SKILL], completed.periods, predictions, strict=True
-            )
+        Answer(
+            id=None if request is None else answer_id(request, place),
+            role=role,
+            skill=skill,
+            period=period,
+            inputs=inputs,
+            prediction=prediction,
+            abstained=abstention.abstains({schema.ROLE: role, schema.SKILL: skill}, prediction),
+        )
+        for place, ((role, skill), period, inputs, prediction) in enumerate(
+            zip(completed.pairs, completed.periods, completed.inputs(predictor.columns), said, strict=True)
         )
     )

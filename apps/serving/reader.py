@@ -11,8 +11,9 @@ from typing import Final, cast
 
 from apps.registry.live import live_deployment, open_suspension
 from apps.registry.models import ModelVersion, Suspension
-from apps.registry.store import open_version
+from apps.registry.store import open_version, version_paths
 from apps.registry.words import moment
+from future_skills.abstention import Abstention
 from future_skills.artifact import check_cases
 from future_skills.errors import ArtifactError, ModelSuspendedError, NothingLiveError
 from future_skills.prediction import Predictor
@@ -31,10 +32,12 @@ class Live:
     Attributes:
         deployment: key of the open Deployment row.
         predictor: the version it names, opened.
+        abstention: which of its answers should not be relied upon.
     """
 
     deployment: int
     predictor: Predictor
+    abstention: Abstention
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,17 @@ def open_predictor(version: ModelVersion) -> Predictor:
     """
     loaded = open_version(version)
     check_cases(loaded)
-    return Predictor(loaded)
+    engine = version.measured_engine
+    return Predictor(loaded, engine and engine.words)
+
+
+def abstention_of(version: ModelVersion) -> Abstention:
+    """Which answers of a version should not be relied upon, by the policy of the repository.
+
+    Raises:
+        ArtifactError: the profile that says how often each name was seen cannot be trusted.
+    """
+    return Abstention.of(version.words, version_paths(version))
 
 
 class LiveReader:
@@ -65,7 +78,7 @@ class LiveReader:
 
     def __init__(self) -> None:
         self._known: _Known | None = None
-        self._opened: tuple[str, Predictor] | None = None
+        self._opened: tuple[str, Predictor, Abstention] | None = None
         self._turn = Lock()
 
     def live(self) -> Live:
@@ -108,15 +121,15 @@ class LiveReader:
         if deployment is None or suspension is not None:
             return _Known(now, suspension if deployment else None)
         try:
-            return _Known(now, Live(deployment.pk, self._predictor(deployment.version)))
+            return _Known(now, Live(deployment.pk, *self._open(deployment.version)))
         except ArtifactError as error:
             return _Known(time.monotonic(), error)  # those who waited are told too, and need not try in their turn
 
-    def _predictor(self, version: ModelVersion) -> Predictor:
+    def _open(self, version: ModelVersion) -> tuple[Predictor, Abstention]:
         """The version's model: the one in memory, or another one opened in its place."""
         if self._opened is None or self._opened[0] != version.manifest_sha256:
-            self._opened = version.manifest_sha256, open_predictor(version)
-        return self._opened[1]
+            self._opened = version.manifest_sha256, open_predictor(version), abstention_of(version)
+        return self._opened[1:]
 
 
 LIVE: Final = LiveReader()

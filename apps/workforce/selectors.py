@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import polars as pl
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Case, F, QuerySet, Value, When
 
 from apps.audit.models import AuditEvent
 from apps.workforce.models import JobRole, Skill, SkillSnapshot
@@ -38,22 +40,66 @@ def snapshots_frame(*, as_of: str | None = None) -> pl.DataFrame:
     snapshots = SkillSnapshot.objects.order_by()
     if as_of is not None:
         snapshots = snapshots.filter(period__lte=as_of)
-    facts = stored_facts(snapshots)
-    roles = pl.DataFrame(
-        list(JobRole.objects.order_by().values_list("id", "code", "name")),
-        schema={"job_role_id": pl.Int64, schema.ROLE_CODE: pl.String, schema.ROLE: pl.String},
-        orient="row",
-    )
-    skills = pl.DataFrame(
-        list(Skill.objects.order_by().values_list("id", "name")),
-        schema={"skill_id": pl.Int64, schema.SKILL: pl.String},
-        orient="row",
-    )
-    return (
-        facts.join(roles, on="job_role_id")
-        .join(skills, on="skill_id")
-        .select(schema.SNAPSHOT_COLUMNS)
-        .sort(schema.SNAPSHOT_KEY)
+    return _named(stored_facts(snapshots)).select(schema.SNAPSHOT_COLUMNS).sort(schema.SNAPSHOT_KEY)
+
+
+def snapshots_at(period: str) -> pl.DataFrame:
+    """The snapshots of one period, YYYY-MM: as ``snapshots_frame``, in no order."""
+    return _named(stored_facts(SkillSnapshot.objects.order_by().filter(period=period))).select(schema.SNAPSHOT_COLUMNS)
+
+
+def levels_before(period: str) -> pl.DataFrame:
+    """Which pairs were observed before a period, and at which level: what their history is made of.
+
+    A row is read as one whole number, of role, skill and level: a million of them in a second, where four columns take three.
+
+    Args:
+        period: YYYY-MM; earlier snapshots are read.
+
+    Returns:
+        ``period, job_role_name, skill_name, observed_need_level`` (null where unknown), all Categorical, in no order.
+    """
+    rank = Case(*(When(observed_need_level=level, then=Value(rank)) for rank, level in _LEVELS.items()), default=0)
+    code = F("job_role_id") * _ROLE + F("skill_id") * _SKILL + rank
+    earlier = SkillSnapshot.objects.order_by().filter(period__lt=period)
+    columns = schema.PERIOD, schema.ROLE, schema.SKILL, schema.OBSERVED_LEVEL
+    rows = [pl.DataFrame(schema=dict.fromkeys(columns, pl.Categorical))]
+    for one in earlier.values_list("period", flat=True).distinct().order_by("period"):
+        codes = earlier.filter(period=one).annotate(code=code).values_list("code", flat=True)
+        read = pl.Series(np.fromiter(codes.iterator(chunk_size=CHUNK_ROWS), dtype=np.int64))
+        keys = pl.DataFrame(
+            {
+                "job_role_id": read // _ROLE,
+                "skill_id": read % _ROLE // _SKILL,
+                schema.OBSERVED_LEVEL: (read % _SKILL).replace_strict(_LEVELS, default=None, return_dtype=pl.String),
+                schema.PERIOD: pl.repeat(one, len(read), eager=True),
+            }
+        )
+        rows.append(_named(keys).select(columns).cast(pl.Categorical))
+    return pl.concat(rows)
+
+
+_LEVELS = dict(enumerate(schema.LEVELS, start=1))
+"""Code of a level; 0: unknown."""
+_SKILL = len(_LEVELS) + 1
+_ROLE = _SKILL * 2**32
+"""What the keys are multiplied by: room for four thousand million skills, and an eighth as many roles, in 63 bits."""
+
+
+def _named(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the codes and names that roles and skills have now, beside their keys."""
+    names: dict[str, Any] = {"id": pl.Int64, "name": pl.String}
+    roles = frame_of(JobRole.objects.order_by().values_list("id", "name", "code"), names | {"code": pl.String})
+    skills = frame_of(Skill.objects.order_by().values_list("id", "name"), names)
+
+    def looked_up(key: str, known: pl.DataFrame, column: str) -> pl.Expr:
+        """Not joined: a join would hold every fact twice."""
+        return pl.col(key).replace_strict(known["id"], known[column], default=None, return_dtype=pl.String)
+
+    return rows.with_columns(
+        looked_up("job_role_id", roles, "code").alias(schema.ROLE_CODE),
+        looked_up("job_role_id", roles, "name").alias(schema.ROLE),
+        looked_up("skill_id", skills, "name").alias(schema.SKILL),
     )
 
 
@@ -102,7 +148,9 @@ def known_names() -> dict[str, list[str]]:
 
 def newest_event() -> int:
     """Number of the newest event of the audit log; 0 where there is none."""
-    return AuditEvent.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+    with connection.cursor() as cursor:  # asked at every prediction: a tenth of what a query set costs
+        cursor.execute("SELECT MAX(sequence) FROM audit_auditevent")
+        return cursor.fetchone()[0] or 0
 
 
 def facts_changed_since(event: int) -> bool:

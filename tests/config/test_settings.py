@@ -162,3 +162,20 @@ def test_types_that_a_model_may_use_besides_are_named_one_by_one(tmp_path: Path)
 def test_neither_yes_nor_no_is_refused(tmp_path: Path, name: str) -> None:
     done = start(tmp_path, "manage.py", "check", **{name: "perhaps"})
     assert (done.returncode, done.stderr.strip()) == (1, f"{name} must be yes or no, not 'perhaps'.")
+
+
+@pytest.mark.parametrize(("months", "code"), [("26", 1), ("27", 0), ("5", 1), ("two", 1), ("-1", 1), ("1201", 1)])
+def test_predictions_are_kept_until_it_is_known_whether_they_came_true(tmp_path: Path, months: str, code: int) -> None:
+    done = start(tmp_path, "manage.py", "check", FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS=months)
+    assert done.returncode == code
+    if code:
+        assert done.stderr.startswith("FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS must be ")
+        assert "Traceback" not in done.stderr
+
+
+def test_a_whole_number_out_of_range_is_refused(tmp_path: Path) -> None:
+    for name, value in {"FUTURE_SKILLS_REQUESTS_PER_MINUTE": "0", "FUTURE_SKILLS_BODY_MB": "1.5"}.items():
+        done = start(tmp_path, "manage.py", "check", **{name: value})
+        assert (done.returncode, done.stderr.partition(" must be a whole number from 1 to ")[0]) == (1, name)
+    found = read(tmp_path, "DATA_UPLOAD_MAX_MEMORY_SIZE", FUTURE_SKILLS_BODY_MB="2")
+    assert found == {"DATA_UPLOAD_MAX_MEMORY_SIZE": 2 * 1024 * 1024}

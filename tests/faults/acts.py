@@ -18,6 +18,11 @@ from apps.registry.services.deployments import deploy_version
 from apps.registry.services.soundness import require_sound
 from apps.registry.services.versions import register_version
 from apps.registry.standing import standing_of
+from apps.serving.campaigns.models import CampaignCell
+from apps.serving.campaigns.services import start_campaign
+from apps.serving.campaigns.work import folder_of, work_on
+from apps.serving.models import Prediction
+from apps.workforce.models import SkillSnapshot
 from future_skills.artifact import VersionPaths, check_files
 from future_skills.errors import FutureSkillsError
 from future_skills.manifest import read_manifest
@@ -93,6 +98,20 @@ def deploy_if_still(version: str, who: str, seen: int) -> dict[str, Any]:
     return {"deployed": deployment.pk}
 
 
+def score_all(label: str) -> dict[str, Any]:
+    """A campaign in chunks of ten pairs, begun or gone on with; what there is of it at its end."""
+    started = start_campaign(actor=NADIA, label=label, enqueue=False, chunk_rows=10)
+    campaign = work_on(started.campaign.pk)
+    events = AuditEvent.objects.filter(object_type="campaign", object_id=str(campaign.pk)).order_by("sequence")
+    return {
+        "sha256": campaign.result_sha256,
+        "chunks": campaign.chunks,
+        "pairs": sum(CampaignCell.objects.filter(campaign=campaign).values_list("pairs", flat=True)),
+        "events": list(events.values_list("action", flat=True)),
+        "left": folder_of(campaign).exists(),
+    }
+
+
 def look() -> dict[str, Any]:
     """The facts, once every act under way has ended, and the check of the audit log (which raises)."""
     with turn():
@@ -112,6 +131,20 @@ def look() -> dict[str, Any]:
             ),
             "chain": verify_chain(),
         }
+
+
+def pairs(count: int) -> list[dict[str, str]]:
+    """Some pairs of the newest facts, as rows of a request."""
+    newest = SkillSnapshot.objects.order_by("-period", "id").select_related("job_role", "skill")[:count]
+    return [{"job_role_name": one.job_role.name, "skill_name": one.skill.name} for one in newest]
+
+
+def logged() -> dict[str, list[Any]]:
+    """The prediction log: identifier -> request, version, level, probabilities."""
+    return {
+        str(line.id): [str(line.request_id), line.version, line.level, line.probabilities]
+        for line in Prediction.objects.all()
+    }
 
 
 def sound(version: str) -> str:

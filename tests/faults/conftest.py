@@ -46,11 +46,12 @@ class Done:
 
 @dataclass(frozen=True)
 class Installation:
-    """A database, folders, and the worker whose children act on them."""
+    """A database, folders, the worker whose children act on them, and the environment of any other process."""
 
     worker: "subprocess.Popen[str]"
     ml: Path
     tokens: dict[str, str]
+    environment: dict[str, str]
 
     def at_once(self, *acts: dict[str, Any]) -> list[Done]:
         """Do these acts at the same time, each in a process of its own."""
@@ -119,13 +120,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             text=True,
         )
         try:
-            yield _installed(worker, folder / "ml")
+            yield _installed(worker, folder / "ml", environment)
         finally:
             worker.communicate()
 
 
-def _installed(worker: "subprocess.Popen[str]", ml: Path) -> Installation:
-    fresh = Installation(worker, ml, {})
+def _installed(worker: "subprocess.Popen[str]", ml: Path, environment: dict[str, str]) -> Installation:
+    fresh = Installation(worker, ml, {}, environment)
     for words in (
         ("manage.py", "migrate", "--verbosity", "0"),
         ("manage.py", "load_demo_company", "--seed", "7", "--roles", "8", "--skills", "25", "--quarters", "10"),
@@ -134,4 +135,4 @@ def _installed(worker: "subprocess.Popen[str]", ml: Path) -> Installation:
     ):
         (done,) = fresh.at_once({"words": list(words)})
         assert done.code == 0, done.err
-    return Installation(worker, ml, fresh.call("prepare", count=8))
+    return Installation(worker, ml, fresh.call("prepare", count=8), environment)

@@ -128,3 +128,21 @@ def test_deploying_and_rolling_back_switch_or_do_not(installation: Installation)
         killed.require_work_done()
     if live == "v3":
         assert roll_back().code == 0
+
+
+def test_a_killed_campaign_goes_on_to_the_same_result(installation: Installation) -> None:
+    def score(label: str = "whole", **how: Any) -> Done:
+        return installation.at_once({"call": "score_all", "with": {"label": label}, **how})[0]
+
+    killed = Killer(score)
+    whole = score("whole again").json
+    assert whole["chunks"] > 5
+    for number in range(TIMES):
+        label = f"k{number}"
+        killed(label)
+        again = score(label, point=killed.random.randint(1, killed.points))  # the one that goes on may be killed too
+        done = score(label) if again.killed else again
+        assert done.code == 0, done.err
+        assert done.json == whole
+    killed.require_work_done()
+    require_whole(installation)

@@ -29,6 +29,7 @@ WARM = (
     "future_skills.evidence",
     "future_skills.training",
     "sklearn.ensemble",
+    "apps.serving.campaigns.work",
     "tests.faults.acts",
 )
 FILE_EVENTS = {"os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}

@@ -21,6 +21,8 @@ from future_skills.simulation import CompanyParameters, simulate_company
 from future_skills.training import Recipe, train
 from tests.journeys.conftest import ROOT, Bench
 
+LEVELS = ("LOW", "MEDIUM", "HIGH")
+
 SWITCHES = 5
 """Times that v2 is deployed and rolled back."""
 
@@ -42,10 +44,12 @@ class Server:
     Attributes:
         port: where it listens.
         log: what it has said.
+        pid: number of its first process; those that answer are its children.
     """
 
     port: int
     log: Path
+    pid: int
 
     def ask(self, method: str, address: str, token: str, body: Any = None) -> tuple[int, Any]:
         """One request on a connection of its own: status and document."""
@@ -74,11 +78,11 @@ def serving(bench: Bench, **settings: str) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, "-m", "granian", *words, "--no-access-log", "config.wsgi:application"],
             cwd=ROOT,
-            env={**bench.environment, **settings},
+            env={"FUTURE_SKILLS_REQUESTS_PER_MINUTE": "1000000", **bench.environment, **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(port, log)
+    server = Server(port, log, process.pid)
     try:
         until = time.monotonic() + 120
         while not answers(server):
@@ -159,6 +163,14 @@ def make_installation() -> None:
     print(json.dumps({"token": secret, "pair": pair, "said": said}))
 
 
+def print_log() -> None:
+    """In the process of ``shell``: identifier of each line of the log -> version and probabilities, as JSON."""
+    from apps.serving.models import Prediction
+
+    lines = Prediction.objects.values_list("id", "version", "probabilities")
+    print(json.dumps({str(key): [version, [said[level] for level in LEVELS]] for key, version, said in lines}))
+
+
 # --- Switches under load ------------------------------------------------------------------------------------------------
 @dataclass
 class Client:
@@ -167,6 +179,7 @@ class Client:
     Attributes:
         answered: (moment the request began, moment it was answered, version that answered), in order.
         failed: what was not an answer, or not that version's answer.
+        logged: identifier of each answer -> version and probabilities that it had.
     """
 
     server: Server
@@ -174,6 +187,7 @@ class Client:
     stop: threading.Event
     answered: list[tuple[float, float, str]] = field(default_factory=list)
     failed: list[Any] = field(default_factory=list)
+    logged: dict[str, list[Any]] = field(default_factory=dict)
 
     def run(self) -> None:
         with closing(http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)) as connection:
@@ -197,6 +211,7 @@ class Client:
             if shares != pytest.approx(self.installation.said[version], abs=1e-12):
                 self.failed.append((version, shares))
             self.answered.append((began, time.monotonic(), version))
+            self.logged[answer["predictions"][0]["id"]] = [version, [shares[level] for level in LEVELS]]
 
 
 @dataclass(frozen=True)
@@ -234,7 +249,9 @@ def test_a_switch_reaches_every_process_within_two_seconds_and_no_request_fails(
             for thread in threads:
                 thread.join()
         live = server.ask("GET", "deployments?limit=1", token)[1]
+        logged = json.loads(shell(bench, "test_serving.print_log()"))
     assert [failure for client in clients for failure in client.failed] == []
+    assert logged == {key: said for client in clients for key, said in client.logged.items()}
     assert live["total"] == 1 + 2 * SWITCHES
     answered = [one for client in clients for one in client.answered]
     for now, after in zip(switches, [*switches[1:], Switch(float("inf"), 0.0, "")], strict=True):

@@ -53,7 +53,7 @@ def test_no_role_speaks_for_two_teams_or_overrides_what_it_approves() -> None:
 
 
 def test_an_auditor_reads_and_nothing_else() -> None:
-    assert ROLES["auditor"] == {Right.READ, Right.READ_AUDIT}
+    assert ROLES["auditor"] == {Right.READ, Right.READ_AUDIT, Right.READ_PREDICTIONS}
 
 
 def test_the_user_of_the_operating_system_is_never_a_reviewer_or_an_administrator() -> None:
@@ -67,7 +67,7 @@ def test_migrating_again_mends_what_somebody_changed() -> None:
     Group.objects.get(name="operator").delete()
     own = Group.objects.create(name="readers of the intranet")
     call_command("migrate", "--verbosity", "0")
-    assert permissions_of("auditor") == {"read", "read_audit"}
+    assert permissions_of("auditor") == {"read", "read_audit", "read_predictions"}
     assert permissions_of("operator") == {str(right) for right in ROLES["operator"]}
     assert Group.objects.filter(pk=own.pk).exists()
 

@@ -67,7 +67,7 @@ def test_a_name_is_used_once(registered: list[ModelVersion], pairs: Path, analys
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet", ".cases.json"])
+@pytest.mark.parametrize("suffix", [".pkl", ".profile.json", ".rows.parquet", ".cases.json", ".background.parquet"])
 def test_a_changed_file_is_refused_and_no_row_is_written(pairs: Path, analyst: Actor, suffix: str) -> None:
     path = pairs / f"future_skills_model_v1{suffix}"
     path.write_bytes(path.read_bytes() + b" ")

@@ -17,6 +17,7 @@ from apps.registry.services.versions import register_version
 from apps.registry.store import dataset_path, open_version, version_paths, version_rows
 from future_skills import artifact
 from future_skills.artifact import (
+    BACKGROUND_SUFFIX,
     CASES_SUFFIX,
     MANIFEST_SUFFIX,
     MODEL_SUFFIX,
@@ -40,7 +41,15 @@ from future_skills.files import sha256_of_bytes
 from future_skills.manifest import manifest_text, read_manifest
 from future_skills.signing import PrivateKey
 
-EVERY_FILE = (MODEL_SUFFIX, MANIFEST_SUFFIX, SIGNATURE_SUFFIX, PROFILE_SUFFIX, ROWS_SUFFIX, CASES_SUFFIX)
+EVERY_FILE = (
+    MODEL_SUFFIX,
+    MANIFEST_SUFFIX,
+    SIGNATURE_SUFFIX,
+    PROFILE_SUFFIX,
+    ROWS_SUFFIX,
+    CASES_SUFFIX,
+    BACKGROUND_SUFFIX,
+)
 
 
 @pytest.fixture

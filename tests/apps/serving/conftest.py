@@ -18,6 +18,7 @@ from apps.serving import facts as serving_facts
 from apps.serving import predictions, reader
 from future_skills.dataset import build_dataset, read_dataset, write_dataset
 from future_skills.training import Recipe, train
+from tests.apps.registry import factories
 from tests.apps.registry.conftest import facts, pairs, registered, small_company
 from tests.apps.registry.promotion import EASY, OLIVIER, approved, hire, put_in_force
 
@@ -79,6 +80,12 @@ def deploy(promote: Callable[[str], Standing]) -> Callable[[str], Deployment]:
         return deploy_version(actor=OLIVIER, version=version)
 
     return into_production
+
+
+@pytest.fixture
+def live(registered: list[ModelVersion], cast: None) -> Deployment:
+    """v1 in production, without the way there."""
+    return factories.deployment(registered[0], kind="rollback", reason="Essai.")
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from apps.accounts.rights import Right
 from apps.registry.models import Deployment, ModelVersion
 from apps.registry.store import version_paths
 from apps.serving import api as serving_api
+from apps.serving.facts import TAKEN
+from apps.serving.models import Prediction
 from config.api import PREFIX, TAGS, openapi_document
 from config.problems import STATUS
 from future_skills.artifact import load_version
@@ -86,7 +88,7 @@ def test_a_method_that_an_address_does_not_have_is_405_and_says_which_it_has(ask
     response = ask("DELETE", "live")
     refusal(response, 405, "method_not_allowed")
     assert response.headers["Allow"] == "GET"
-    refusal(ask("GET", "predictions"), 405, "method_not_allowed")
+    refusal(ask("GET", "rollback"), 405, "method_not_allowed")
     refusal(ask("OPTIONS", "versions"), 405, "method_not_allowed")
 
 
@@ -225,7 +227,7 @@ def test_a_database_without_its_tables_is_503(ask: Ask) -> None:
 def test_a_fault_of_the_product_is_500_and_says_nothing_of_its_inside(
     token: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(serving_api.predictions, "predict", lambda rows: 1 / 0)
+    monkeypatch.setattr(serving_api.predictions, "predict", lambda rows, *, actor: 1 / 0)
     browser = Client(raise_request_exception=False)
     response = browser.post("/api/v1/predictions", ROW, content_type="application/json", headers=token(Right.READ))
     assert (response.status_code, response.headers["Content-Type"]) == (500, "application/problem+json")
@@ -379,6 +381,47 @@ def test_the_live_version_answers_in_the_order_of_the_rows(
         assert one["emergence"] == expected
     schema = {"$ref": "#/components/schemas/PredictionsDocument", "components": openapi_document("en")["components"]}
     jsonschema.Draft202012Validator(schema).validate(answer)
+
+
+def test_reasons_are_given_where_they_are_asked(
+    ask: Ask, deploy: Callable[[str], Deployment], rows: list[dict[str, str]]
+) -> None:
+    deploy("v1")
+    deploy("v2")
+    plain = ask("POST", "predictions", json.dumps({"rows": rows})).json()
+    assert [one["reasons"] for one in plain["predictions"]] == [None] * len(rows)
+    answer = ask("POST", "predictions", json.dumps({"rows": rows, "reasons": True})).json()
+    for one, before in zip(answer["predictions"], plain["predictions"], strict=True):
+        assert one["probabilities"] == before["probabilities"]
+        why = one["reasons"]
+        for level, chance in one["probabilities"].items():
+            added = sum(part["effects"][level] for part in why["contributions"]) + why["caution"][level]
+            assert why["average"][level] + added == pytest.approx(chance, abs=1e-9)
+        assert why["text"]["fr"]["level"] != why["text"]["en"]["level"]
+    schema = {"$ref": "#/components/schemas/PredictionsDocument", "components": openapi_document("en")["components"]}
+    jsonschema.Draft202012Validator(schema).validate(answer)
+
+
+def test_an_answer_with_too_little_to_stand_on_says_so_and_so_does_its_line(
+    ask: Ask, deploy: Callable[[str], Deployment], rows: list[dict[str, str]], facts: pl.DataFrame
+) -> None:
+    deploy("v1")
+    values = facts.select(*TAKEN).drop_nulls().row(0, named=True)
+    unheard = {"job_role_name": "Cartographe lunaire", "skill_name": rows[0]["skill_name"], **values}
+    said = ask("POST", "predictions", json.dumps({"rows": [unheard]})).json()["predictions"][0]
+    assert (said["abstained"], said["level"] in {"LOW", "MEDIUM", "HIGH"}) == (True, True)
+    assert Prediction.objects.get(pk=said["id"]).abstained
+
+
+def test_reasons_of_too_many_rows_are_refused_and_nothing_is_logged(
+    ask: Ask, deploy: Callable[[str], Deployment], rows: list[dict[str, str]]
+) -> None:
+    deploy("v1")
+    many = [rows[place % len(rows)] for place in range(101)]
+    refused = ask("POST", "predictions", json.dumps({"rows": many, "reasons": True}))
+    assert refused.status_code == 400
+    assert "100" in refused.json()["detail"]
+    assert not Prediction.objects.exists()
 
 
 def test_the_answer_is_what_the_model_itself_says_of_the_exported_row(

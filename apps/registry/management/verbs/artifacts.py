@@ -13,6 +13,7 @@ from apps.accounts.actors import Actor
 from apps.registry.documents import KeyDocument, KeyList
 from apps.registry.management.verbs.base import Verb
 from apps.registry.models import SigningKey
+from apps.registry.services.engines import measure_version_engine
 from apps.registry.services.imports import ScoredOn, import_version
 from apps.registry.services.keys import create_key, private_key_path, rotate_key, sign_version
 from apps.registry.terminal import version_document
@@ -87,6 +88,7 @@ def _import(command: "Command", actor: Actor, options: dict[str, Any]) -> None:
         reason=options["reason"],
         on_step=lambda step: command.stderr.write(f"… {_(step)}"),
     )
+    measure_version_engine(actor=actor, version=version.name)
     command.answer(version_document(version))
     command.say(_("{version} is imported, registered and signed.").format(version=version.name))
 

@@ -14,6 +14,7 @@ from apps.registry.management.verbs.base import Verb, positional, whole_number
 from apps.registry.selectors import find_version
 from apps.registry.services.comparison import compare_versions
 from apps.registry.services.diagnosis import diagnose_version
+from apps.registry.services.engines import measure_version_engine
 from apps.registry.services.page import render_registry_page
 from apps.registry.services.reproduction import reproduce_version
 from apps.registry.services.versions import add_note, register_version, retract_version
@@ -115,6 +116,7 @@ def _diagnose(command: "Command", _actor: Actor, options: dict[str, Any]) -> Non
 
 def _register(command: "Command", actor: Actor, options: dict[str, Any]) -> None:
     version = register_version(actor=actor, path=Path(options["file"]))
+    measure_version_engine(actor=actor, version=version.name)
     command.answer(version_document(version))
     command.say(_("{version} is registered.").format(version=version.name))
 

@@ -1,0 +1,12 @@
+"""Addresses of the pages of predictions."""
+
+from django.urls import path
+
+from apps.serving import log_views
+
+app_name = "serving"
+urlpatterns = [
+    path("predictions/", log_views.prediction_log, name="log"),
+    path("predictions.csv", log_views.predictions_csv, name="log_csv"),
+    path("predictions/<str:prediction>/", log_views.prediction, name="prediction"),
+]
