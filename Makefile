@@ -1,4 +1,4 @@
-# setup, demo, test, check, bench, serve, messages, lock: the same words here, in the README and in CI.
+# setup, demo, test, check, bench, serve, worker, messages, lock: the same words here, in the README and in CI.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ PORT ?= 8000
 WORKERS ?= 2
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
 
-.PHONY: help setup demo demo-onet demo-company promotion faults test test-sqlite test-postgres check bench serve messages lock
+.PHONY: help setup demo demo-onet demo-company promotion faults test test-sqlite test-postgres check bench serve worker messages lock
 
 help:
 	@echo "make setup    install into .venv (Python 3.11 or later)"
@@ -24,6 +24,7 @@ help:
 	@echo "make faults   kill -9 and races, FAULTS=200 times each, on both databases"
 	@echo "make bench    benchmarks (docs/benchmarks.md)"
 	@echo "make serve    the pages on http://$(HOST):$(PORT)/"
+	@echo "make worker   what does the background tasks that pages ask for: prediction campaigns"
 	@echo "make messages collect and compile the translations"
 	@echo "make lock     write the requirements files again"
 
@@ -103,6 +104,10 @@ serve: setup
 	@echo "http://$(HOST):$(PORT)/ (Ctrl-C stops)"
 	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads 8 --respawn-failed-workers --no-access-log \
 	  config.wsgi:application
+
+worker: setup
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py worker
 
 # --- Tests --------------------------------------------------------------------------------------------------------------
 test: .venv/dev test-postgres test-sqlite

@@ -128,8 +128,46 @@ def prepare(folder: Path, pairs: int, quarters: int) -> None:
 
 
 def pages() -> dict[str, float]:
-    """Seconds of each page of the newest campaign."""
-    return {}
+    """Seconds of each page of the newest campaign, as somebody who may read gets it, the first time it is asked for."""
+    import django
+
+    django.setup()
+    from django.contrib.auth.models import Group, User
+    from django.test import Client
+
+    from apps.serving.campaigns.models import Campaign, CampaignCell
+
+    reader, _made = User.objects.get_or_create(username="reader", defaults={"password": "!"})
+    reader.groups.set(Group.objects.filter(name="auditor"))
+    client = Client(headers={"host": "localhost"})
+    client.force_login(reader, backend="django.contrib.auth.backends.ModelBackend")
+    campaign = Campaign.objects.filter(finished_at__isnull=False).first()
+    cell = CampaignCell.objects.filter(campaign=campaign).first()
+    assert campaign is not None
+    assert cell is not None
+    place = f"/campaigns/{campaign.pk}/"
+    asked = {
+        "/campaigns/": {},
+        place: {},
+        f"{place}pairs/": {},
+        f"{place}pairs/ ": {"department": cell.department, "category": cell.category, "sort": "-emergence"},
+        f"{place}pairs/  ": {"text": "python"},
+        f"{place}rising/": {},
+        f"{place}rising/ ": {"department": cell.department},
+        f"{place}pairs.csv": {},
+    }
+    seconds = {}
+    client.get("/versions/")  # the first page of a process loads what all of them need
+    for address, parameters in asked.items():
+        start = time.perf_counter()
+        response = client.get(address.strip(), parameters)
+        assert response.status_code == 200, response.content[:500]
+        if response.streaming:
+            for _piece in response.streaming_content:
+                pass
+        words = f"{address.strip()}?{'&'.join(parameters)}" if parameters else address
+        seconds[words] = time.perf_counter() - start
+    return seconds
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/<path:rest>", api.unknown_address),
     path("", include("apps.accounts.urls")),
     path("", include("apps.registry.urls")),
+    path("", include("apps.serving.campaigns.urls")),
     path("", include("apps.serving.urls")),
 ]
 

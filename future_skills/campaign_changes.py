@@ -11,7 +11,7 @@ The score of a changed pair moved from s0 to s3. It is walked there in steps tha
 hold, the same walk is made with the earlier version, and the version is changed last. Where neither can read both, nobody
 knows, and nothing is said. Steps depend on their order: what model and facts do together is counted with the later step.
 
-The *reason* of a change is the step that went furthest in the direction of the change.
+The *reason* of a change is the step that went furthest in the direction of the score.
 """
 
 from collections.abc import Callable, Collection
@@ -140,13 +140,14 @@ def _parts(
         market, data, model = moved - first, there - moved, last - there
     else:
         return None
-    ranks = (changed[f"level_{side}"].replace_strict(schema.LEVEL_RANK) for side in ("before", "after"))
-    rank_before, rank_after = ranks
-    up = (rank_after > rank_before).to_numpy()
     parts = changed.select(PAIR).with_columns(
         values.alias(name) for name, values in zip(PARTS, (model, market, data), strict=True)
     )
-    towards = [pl.when(pl.Series(up)).then(pl.col(name)).otherwise(-pl.col(name)) for name in PARTS]
+    up = last > first
+    towards = [pl.when(up).then(pl.col(name)).otherwise(-pl.col(name)) for name in _TIED]
     furthest = pl.concat_list(towards).list.arg_max()
-    names = dict(enumerate(PARTS))
-    return parts.with_columns(furthest.replace_strict(names, return_dtype=pl.String).alias("reason"))
+    return parts.with_columns(furthest.replace_strict(dict(enumerate(_TIED)), return_dtype=pl.String).alias("reason"))
+
+
+_TIED: Final = ("data", "market", "model")
+"""Among equal steps, the first of these is the reason."""

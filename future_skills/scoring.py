@@ -37,7 +37,7 @@ from future_skills.snapshot_columns import normal_heading
 from future_skills.snapshot_values import LEVEL_WORDS, with_decimal_points, without_accents
 from future_skills.text_files import find_delimiter
 
-BATCH_ROWS: Final = 50_000
+BATCH_ROWS: Final = 25_000
 """Rows scored at a time."""
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
@@ -214,10 +214,19 @@ class _Table:
         """Its rows, in order."""
         line = 2 if self.delimiter else 1
         with _readable(self.path):
-            for cells in self.rows.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
+            for cells in self._parts():
                 batch = _Batch(self._pointed(cells) if self.delimiter else cells, line)
                 yield batch
                 line = batch.line_of(len(cells))
+
+    def _parts(self) -> Iterator[pl.DataFrame]:
+        """Its rows as they are."""
+        if self.delimiter:
+            yield from self.rows.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
+            return
+        count: int = self.rows.select(pl.len()).collect().item()
+        for start in range(0, count, BATCH_ROWS):  # what batches would read ahead of a Parquet file fills the memory
+            yield self.rows.slice(start, BATCH_ROWS).collect()
 
     def _pointed(self, cells: pl.DataFrame) -> pl.DataFrame:
         """Cells of numbers with decimal points."""
@@ -332,4 +341,4 @@ def _sink(scored: pl.LazyFrame, place: Path | str, target: str) -> None:
     if target.lower().endswith(".csv"):
         scored.sink_csv(place)
     else:
-        scored.sink_parquet(place)
+        scored.sink_parquet(place, row_group_size=BATCH_ROWS)

@@ -52,6 +52,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "registry.resume": translatable("predictions resumed"),
     "serving.start_campaign": translatable("prediction campaign started"),
     "serving.complete_campaign": translatable("prediction campaign finished"),
+    "serving.score_file": translatable("file scored"),
     "serving.purge_predictions": translatable("old predictions purged"),
 }
 """Code of an act -> what was done, in the order of the data."""

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from apps.serving import log_views
+from apps.serving import log_views, pair_views
 
 app_name = "serving"
 urlpatterns = [
+    path("predict/", pair_views.predict, name="predict"),
     path("predictions/", log_views.prediction_log, name="log"),
     path("predictions.csv", log_views.predictions_csv, name="log_csv"),
     path("predictions/<str:prediction>/", log_views.prediction, name="prediction"),

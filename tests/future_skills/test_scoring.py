@@ -1,6 +1,7 @@
 """A file scored by a version: every row answered as the version answers it, or nothing written."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from future_skills.errors import (
     UsageError,
 )
 from future_skills.scoring import MARKS, Scored, score_file
+from tests.future_skills.s3 import Store, store
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +235,48 @@ def test_what_was_written_is_said_while_it_goes_on(
     )
     assert seen == sorted(seen)
     assert seen[0] == 100
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store that speaks S3, and the environment that leads to it."""
+    with store() as opened:
+        for name, value in opened.environment.items():
+            monkeypatch.setenv(name, value)
+        yield opened
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_both_ends_may_be_in_an_object_store(
+    predictor: Predictor, rows: pl.DataFrame, bucket: Store, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(scoring, "BATCH_ROWS", 100)
+    content = io.BytesIO()
+    if suffix == ".csv":
+        rows.write_csv(content)
+    else:
+        rows.write_parquet(content)
+    bucket.objects[f"/hr/rows{suffix}"] = content.getvalue()
+    abstention = Abstention(default_answer_policy(), {})
+    ends = {"source": f"s3://hr/rows{suffix}", "target": f"s3://hr/scored{suffix}"}
+    scored = score_file(**ends, predictor=predictor, abstention=abstention, deployment=7)
+    assert scored.rows == len(rows)
+    written = io.BytesIO(bucket.objects[f"/hr/scored{suffix}"])
+    out = (
+        pl.read_csv(written, schema_overrides={"warnings": pl.String}) if suffix == ".csv" else pl.read_parquet(written)
+    )
+    assert_frame_equal(out.select("level", "score"), expected(predictor, rows).select("level", "score"))
+
+
+def test_a_bad_cell_of_an_object_writes_nothing(predictor: Predictor, rows: pl.DataFrame, bucket: Store) -> None:
+    bucket.objects["/hr/rows.csv"] = spoilt(rows, 250, "internal_usage", "?").encode()
+    abstention = Abstention(default_answer_policy(), {})
+    ends = {"source": "s3://hr/rows.csv", "target": "s3://hr/scored.csv"}
+    with pytest.raises(InvalidValuesError):
+        score_file(**ends, predictor=predictor, abstention=abstention, deployment=7)
+    assert list(bucket.objects) == ["/hr/rows.csv"]
+    assert not bucket.uploads
+    with pytest.raises(DataFileError, match="no such file"):
+        score_file(
+            "s3://hr/none.parquet", "s3://hr/scored.csv", predictor=predictor, abstention=abstention, deployment=7
+        )

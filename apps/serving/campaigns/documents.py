@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Literal, Self
 
+import polars as pl
 from django.utils.translation import gettext
 from pydantic import Field
 
 from apps.registry.documents import Document
 from apps.registry.store import campaign_path
+from apps.serving.campaigns.comparison import Comparison
 from apps.serving.campaigns.models import Campaign
 from apps.serving.campaigns.selectors import counts_of
 from apps.serving.campaigns.words import problem_text
@@ -81,4 +83,75 @@ class CampaignDocument(Document):
             problem=None
             if problem is None
             else ProblemDocument(code=problem["code"], message=problem_text(campaign, gettext)),
+        )
+
+
+# --- Two campaigns ----------------------------------------------------------------------------------------------------------
+Level = Literal["LOW", "MEDIUM", "HIGH"]
+Kind = Literal["changed", "came", "went"]
+Reason = Literal["model", "market", "data"]
+
+
+class MoveDocument(Document):
+    """How many pairs went from one level to another, for one reason."""
+
+    kind: Kind
+    level_before: Level | None
+    level_after: Level | None
+    reason: Reason | None = Field(
+        description="what moved the score furthest; null: the pair came or went, or nobody knows"
+    )
+    pairs: int
+
+
+class ChangeDocument(Document):
+    """A pair that changed, came or went."""
+
+    job_role_name: str
+    skill_name: str
+    job_department: str
+    skill_category: str
+    kind: Kind
+    level_before: Level | None
+    level_after: Level | None
+    score_before: float | None
+    score_after: float | None
+    model: float | None = Field(description="points of the score that another version adds")
+    market: float | None = Field(description="… that trend_score and economic_indicator add")
+    data: float | None = Field(description="… that every other fact adds")
+    reason: Reason | None
+
+
+class ComparisonDocument(Document):
+    """Two campaigns, told apart."""
+
+    before: CampaignDocument
+    after: CampaignDocument
+    same_version: bool
+    changed: int
+    came: int
+    went: int
+    reasons: dict[Reason, int] = Field(description="changed pairs by what moved their score furthest")
+    moves: list[MoveDocument]
+    pairs: list[ChangeDocument] = Field(description="those whose score moved most")
+
+    @classmethod
+    def of(cls, comparison: Comparison, *, most: int) -> Self:
+        """With so many pairs at most."""
+        moves = [MoveDocument(**move) for move in comparison.counted().iter_rows(named=True)]
+        moved = (pl.col("score_after") - pl.col("score_before")).abs()
+        columns = list(ChangeDocument.model_fields)
+        pairs = comparison.changes.sort(moved, descending=True, nulls_last=True, maintain_order=True).select(columns)
+        kinds = {kind: sum(move.pairs for move in moves if move.kind == kind) for kind in ("changed", "came", "went")}
+        reasons = {
+            reason: sum(move.pairs for move in moves if move.reason == reason) for reason in ("model", "market", "data")
+        }
+        return cls(
+            before=CampaignDocument.of(comparison.before),
+            after=CampaignDocument.of(comparison.after),
+            same_version=comparison.same_version,
+            reasons=reasons,
+            moves=moves,
+            pairs=[ChangeDocument(**pair) for pair in pairs.head(most).collect().iter_rows(named=True)],
+            **kinds,
         )

@@ -1,12 +1,12 @@
 """The facts that a campaign scores: every pair of a period, as it was known then. Never a write."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import polars as pl
-from django.db.models import Max
 
 from apps.workforce.models import SkillSnapshot
-from apps.workforce.selectors import levels_before, snapshots_at
+from apps.workforce.selectors import levels_before, periods_back, snapshots_at
 from future_skills import schema
 from future_skills.campaign_results import ORDER, input_columns
 from future_skills.errors import UsageError, translatable
@@ -24,7 +24,7 @@ def campaign_period(asked: str | None) -> str:
         UsageError: there are no facts, or none of that period.
     """
     if asked is None:
-        latest: str | None = SkillSnapshot.objects.aggregate(latest=Max("period"))["latest"]
+        latest = next(periods_back(), None)
         if latest is None:
             raise UsageError(
                 translatable("There are no HR facts, and so no pair to score."),
@@ -33,7 +33,7 @@ def campaign_period(asked: str | None) -> str:
         return latest
     require_month(asked)
     if not SkillSnapshot.objects.filter(period=asked).exists():
-        known = SkillSnapshot.objects.order_by("-period").values_list("period", flat=True).distinct()[:PERIODS_NAMED]
+        known = islice(periods_back(), PERIODS_NAMED)
         raise UsageError(
             translatable("No pair was observed at {period}. The latest periods: {known}."),
             period=asked,

@@ -8,11 +8,14 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.registry.store import campaign_path
-from apps.serving.campaigns.models import Campaign
+from apps.serving.campaigns.models import Campaign, CampaignCell
 from future_skills.errors import CampaignNotFoundError, CampaignUnfinishedError
 
 GRACE: Final = timedelta(minutes=1)
 """How long a campaign that was asked for is left to the queue."""
+
+OTHERS: Final = 50
+"""Campaigns offered for a comparison."""
 
 COUNTS: Final = ("low", "medium", "high", "high_now", "rising", "abstained")
 """What cells count besides their pairs."""
@@ -74,3 +77,14 @@ def campaign_before(campaign: Campaign) -> Campaign | None:
         .order_by("-pk")
         .first()
     )
+
+
+def finished_beside(campaign: Campaign) -> list[Campaign]:
+    """The newest other campaigns that are finished."""
+    return list(Campaign.objects.filter(finished_at__isnull=False).exclude(pk=campaign.pk).order_by("-pk")[:OTHERS])
+
+
+def cells_by_place(campaign: Campaign | None) -> dict[tuple[str, str], CampaignCell]:
+    """Department and category -> cell; empty for no campaign."""
+    cells = CampaignCell.objects.filter(campaign=campaign) if campaign else CampaignCell.objects.none()
+    return {(cell.department, cell.category): cell for cell in cells}

@@ -38,8 +38,8 @@ def summary_text(campaign: Campaign) -> str:
     language, counts = language_of(get_language()), counts_of(campaign)
     pairs = campaign.pairs or 0
     return gettext(
-        "{pairs} pairs of {period} scored by {version}: {high} expected at High, of which {rising} are not today; "
-        "{abstained} answers should not be relied upon."
+        "Pairs of {period} scored by {version}: {pairs}. Expected at High: {high}, of which {rising} are not today. "
+        "Answers not to rely upon: {abstained}."
     ).format(
         pairs=integer(pairs, language),
         period=period(campaign.period, language),
@@ -47,4 +47,29 @@ def summary_text(campaign: Campaign) -> str:
         high=integer(counts["high"], language),
         rising=integer(counts["rising"], language),
         abstained=percent(counts["abstained"] / pairs if pairs else None, language),
+    )
+
+
+REASON_NAMES: Final[Mapping[str, Any]] = {"model": _("model"), "market": _("market"), "data": _("facts of the pair")}
+"""What moved a score -> in words."""
+
+
+def changes_sentence(changed: int, came: int, went: int) -> str:
+    """What is different, in one sentence."""
+    language = language_of(get_language())
+    if not (changed or came or went):
+        return gettext("Nothing is different: the same pairs, at the same levels.")
+    return gettext("Pairs at another level: {changed}; that came: {came}; that went: {went}.").format(
+        changed=integer(changed, language), came=integer(came, language), went=integer(went, language)
+    )
+
+
+def reasons_sentence(reasons: Mapping[Any, int], changed: int) -> str:
+    """What moved the changed pairs, in one sentence."""
+    language = language_of(get_language())
+    known = sum(reasons.values())
+    if not known:
+        return gettext("Why cannot be told: neither version can read what the other one read.")
+    return gettext("What moved them most: another model {model}, the market {market}, other facts {data}.").format(
+        **{name: percent(count / changed, language) for name, count in reasons.items()}
     )
