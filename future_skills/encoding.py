@@ -108,7 +108,7 @@ class _Looked:
     def write(self, values: Values, matrix: _Floats) -> None:
         unknown = len(self.places)
         places = [self.places.get(value, unknown) for value in values[self.name]]
-        matrix[:, self.start : self.start + self.numbers.shape[1]] = self.numbers[places]
+        matrix[:, self.start : self.start + self.numbers.shape[1]] = self.numbers.take(places, axis=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

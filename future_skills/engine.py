@@ -6,6 +6,7 @@ block, on all cores, without what scikit-learn does around each tree. Both add t
 model is used only where it was found to say what scikit-learn says of every row it was tried on (docs/decisions/0014).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -350,7 +351,8 @@ class Engine:
 def _in_blocks(answer: Callable[[pl.DataFrame], Scores], frame: pl.DataFrame) -> Scores:
     """Scores of one row or more, block by block, on all cores."""
     cores = joblib.cpu_count()
-    size = min(BLOCK, max(WORTH_A_THREAD, -(-len(frame) // cores)))
+    rounds = math.ceil(len(frame) / (BLOCK * cores))  # every core has as much to do
+    size = max(WORTH_A_THREAD, math.ceil(len(frame) / (rounds * cores)))
     starts = range(0, len(frame), size)
     if len(starts) == 1:
         return answer(frame)

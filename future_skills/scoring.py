@@ -35,9 +35,9 @@ from future_skills.history import HISTORY_FEATURES
 from future_skills.prediction import Predictor
 from future_skills.snapshot_columns import normal_heading
 from future_skills.snapshot_values import LEVEL_WORDS, with_decimal_points, without_accents
-from future_skills.text_files import find_delimiter
+from future_skills.text_files import find_delimiter, row_blocks
 
-BATCH_ROWS: Final = 25_000
+BATCH_ROWS: Final = 10_000
 """Rows scored at a time."""
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
@@ -190,13 +190,13 @@ class _Table:
 
     Attributes:
         path: of the file.
-        rows: its rows; nothing is read before they are asked for.
+        rows: its rows, read when they are asked for; None for a CSV of this machine, which is read block by block.
         columns: their names.
         delimiter: between the cells of a CSV; "" in Parquet.
     """
 
     path: str
-    rows: pl.LazyFrame
+    rows: pl.LazyFrame | None
     columns: tuple[str, ...]
     delimiter: str
 
@@ -204,11 +204,20 @@ class _Table:
     def of(cls, path: str) -> "_Table":
         with _readable(path):
             if path.lower().endswith(".parquet"):
-                rows, delimiter = pl.scan_parquet(path), ""
-            else:
-                delimiter = _delimiter(path)
+                rows = pl.scan_parquet(path, low_memory=True)
+                return cls(path, rows, tuple(rows.collect_schema().names()), "")
+            if _is_remote(path):
+                whole_lines: dict[str, Any] = {"has_header": False, "separator": "\x1f", "quote_char": None}
+                first = pl.scan_csv(
+                    path, **whole_lines, n_rows=1, infer_schema=False, truncate_ragged_lines=True
+                ).collect()
+                delimiter = _delimiter(str(first.item()) if first.width == 1 and len(first) else "")
                 rows = pl.scan_csv(path, separator=delimiter, infer_schema=False)
-            return cls(path, rows, tuple(rows.collect_schema().names()), delimiter)
+                return cls(path, rows, tuple(rows.collect_schema().names()), delimiter)
+            block = next(row_blocks(Path(path)), b"")
+            delimiter = _delimiter(block.partition(b"\n")[0].decode(errors="replace"))
+            head = pl.read_csv(block, separator=delimiter, infer_schema=False, n_rows=0)
+            return cls(path, None, tuple(head.columns), delimiter)
 
     def batches(self) -> Iterator[_Batch]:
         """Its rows, in order."""
@@ -221,12 +230,16 @@ class _Table:
 
     def _parts(self) -> Iterator[pl.DataFrame]:
         """Its rows as they are."""
-        if self.delimiter:
+        if self.rows is None:  # of a CSV of this machine Polars would hold everything
+            of_text: Any = dict.fromkeys(self.columns, pl.String)
+            for number, block in enumerate(row_blocks(Path(self.path))):
+                yield pl.read_csv(block, has_header=number == 0, schema=of_text, separator=self.delimiter)
+        elif self.delimiter:
             yield from self.rows.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
-            return
-        count: int = self.rows.select(pl.len()).collect().item()
-        for start in range(0, count, BATCH_ROWS):  # what batches would read ahead of a Parquet file fills the memory
-            yield self.rows.slice(start, BATCH_ROWS).collect()
+        else:  # of a Parquet it would read far ahead
+            count: int = self.rows.select(pl.len()).collect().item()
+            for start in range(0, count, BATCH_ROWS):
+                yield self.rows.slice(start, BATCH_ROWS).collect()
 
     def _pointed(self, cells: pl.DataFrame) -> pl.DataFrame:
         """Cells of numbers with decimal points."""
@@ -238,12 +251,10 @@ class _Table:
 _NUMBERS: Final = (*schema.NUMERIC_FEATURES, *HISTORY_FEATURES)
 
 
-def _delimiter(path: str) -> str:
+def _delimiter(first_line: str) -> str:
     """What separates the cells of a CSV, found in its first line."""
-    whole_lines: dict[str, Any] = {"has_header": False, "separator": "\x1f", "quote_char": None}
-    first = pl.scan_csv(path, **whole_lines, n_rows=1, infer_schema=False, truncate_ragged_lines=True).collect()
-    line = str(first.item()) if first.width == 1 and len(first) else ""
-    return find_delimiter(line.removeprefix("\ufeff"), {normal_heading(name) for name in DATASET_COLUMNS})
+    known = {normal_heading(name) for name in DATASET_COLUMNS}
+    return find_delimiter(first_line.removeprefix("\ufeff").rstrip("\r"), known)
 
 
 @contextmanager
@@ -326,7 +337,7 @@ def _workshop(target: str) -> Iterator[Path]:
 
 def _write(folder: Path, target: str) -> None:
     """The target, from what was scored."""
-    scored = pl.scan_parquet(sorted(folder.glob("*.parquet")))
+    scored = pl.scan_parquet(sorted(folder.glob("*.parquet")), low_memory=True)
     try:
         if _is_remote(target):
             _sink(scored, target, target)

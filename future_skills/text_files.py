@@ -140,3 +140,35 @@ def find_delimiter(first_line: str, known: Collection[str]) -> str:
         return sum(normal_heading(heading) in known for heading in headings), len(headings)
 
     return declared_delimiter(first_line) or max(";\t,", key=recognised)
+
+
+BLOCK_BYTES: Final = 4 << 20
+
+
+def row_blocks(path: Path) -> Iterator[bytes]:
+    """The bytes of a CSV, unpacked if need be, cut between rows: a line break inside quotes ends none.
+
+    Raises:
+        DataFileError: a row is too long to be one (a quote that nothing closes), or the file is damaged.
+    """
+    rest = b""
+    for chunk in binary_chunks(path):
+        rest += chunk
+        if len(rest) < BLOCK_BYTES:
+            continue
+        end = _row_end(rest)
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+        if len(rest) > 2 * BLOCK_BYTES:
+            raise damaged(path, "a quote that nothing closes")
+    if rest:
+        yield rest
+
+
+def _row_end(block: bytes) -> int:
+    """Where the last whole row of a block ends; 0 where there is none."""
+    end = block.rfind(b"\n")
+    while end >= 0 and block.count(b'"', 0, end) % 2:
+        end = block.rfind(b"\n", 0, block.rfind(b'"', 0, end))  # inside quotes: before they were opened
+    return end + 1

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from future_skills import Predictor, Recipe, read_dataset, schema, train
-from future_skills.artifact import CASES_SUFFIX, load_version
+from future_skills.artifact import CASES_SUFFIX, LoadedVersion, load_version
 from future_skills.dataset import HISTORY_COLUMNS, build_dataset, write_dataset
 from future_skills.engine_choice import EngineChoice
 from future_skills.errors import (
@@ -58,6 +58,10 @@ def predictor(request: Any, folder: Path) -> Predictor:
 @pytest.fixture(scope="module")
 def base(folder: Path) -> Predictor:
     return Predictor.load(folder / "base.pkl")
+
+
+def usual_version(folder: Path) -> LoadedVersion:
+    return load_version(folder / "base.pkl")
 
 
 def codes(prediction: Prediction) -> set[tuple[str, str | None]]:
@@ -148,10 +152,6 @@ def test_answers_and_warnings_do_not_depend_on_how_the_version_is_run(
     for predictor in (measured, plain):
         assert predictor.predict(odd) == expected
         assert predictor.predict(odd.to_dicts()) == expected
-
-
-def usual_version(folder: Path) -> Any:
-    return load_version(folder / "base.pkl")
 
 
 def test_a_version_without_stored_cases_is_run_by_scikit_learn(folder: Path, rows: pl.DataFrame) -> None:
@@ -315,11 +315,16 @@ def test_a_value_that_cannot_be_accepted_is_refused_with_its_place(
     ],
 )
 def test_a_frame_with_such_a_value_is_refused_too(
-    base: Predictor, rows: pl.DataFrame, name: str, values: pl.Series, reason: str
+    base: Predictor, folder: Path, rows: pl.DataFrame, name: str, values: pl.Series, reason: str
 ) -> None:
-    with pytest.raises(InvalidRowsError, match=reason) as refusal:
-        base.predict(rows.head(2).with_columns(values.alias(name)))
-    assert refusal.value.defects[0].column == name
+    of_frames = Predictor(usual_version(folder), EngineChoice(compiled=True, few=1))
+    refusals = []
+    for predictor in (base, of_frames):
+        with pytest.raises(InvalidRowsError, match=reason) as refusal:
+            predictor.predict(rows.head(2).with_columns(values.alias(name)))
+        assert refusal.value.defects[0].column == name
+        refusals.append(refusal.value.details)
+    assert refusals[0] == refusals[1]
 
 
 @pytest.mark.parametrize("value", [None, 0, 1.5, np.float32(0.5), np.int64(3), -1e30])
@@ -328,15 +333,20 @@ def test_numbers_of_every_kind_are_accepted(base: Predictor, rows: pl.DataFrame,
     assert base.predict([rows.row(0, named=True) | {"trend_score": value}])[0].level in schema.LEVELS
 
 
-def test_whole_numbers_categories_and_nothing_at_all_are_columns_too(base: Predictor, rows: pl.DataFrame) -> None:
+def test_whole_numbers_categories_and_nothing_at_all_are_columns_too(
+    base: Predictor, folder: Path, rows: pl.DataFrame
+) -> None:
     plain = rows.head(3).with_columns(pl.lit(1.0).alias("trend_score"), pl.lit(None, pl.Float64).alias("avg_salary_k"))
     odd = plain.with_columns(
         pl.lit(1).alias("trend_score"),
+        pl.col("scarcity_index").cast(pl.Decimal(20, 8)),
         pl.lit(None).alias("avg_salary_k"),
         pl.col("skill_name").cast(pl.Categorical),
         (" " + pl.col("job_role_name") + "\t").alias("job_role_name"),
     )
-    assert base.predict(odd) == base.predict(plain)
+    of_frames = Predictor(usual_version(folder), EngineChoice(compiled=True, few=1))
+    for predictor in (base, of_frames):
+        assert predictor.predict(odd) == base.predict(plain)
 
 
 # --- Warnings -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from future_skills import Predictor, Recipe, read_dataset, schema, scoring, train
+from future_skills import Predictor, Recipe, read_dataset, schema, scoring, text_files, train
 from future_skills.abstention import Abstention, default_answer_policy
 from future_skills.campaign_results import ANSWERS, answers_of
 from future_skills.dataset import build_dataset, write_dataset
@@ -49,6 +49,8 @@ def rows(folder: Path) -> pl.DataFrame:
 def score(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scored]:
     """``score(source, target)``, a hundred rows at a time."""
     monkeypatch.setattr(scoring, "BATCH_ROWS", 100)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(text_files, "CHUNK_BYTES", 5_000)
     abstention = Abstention(default_answer_policy(), {})
 
     def run(source: Path, target: Path, deployment: int | None = 7) -> Scored:
@@ -223,7 +225,8 @@ def test_a_row_with_too_many_cells_is_refused(score: Callable[..., Scored], rows
 def test_what_was_written_is_said_while_it_goes_on(
     predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(scoring, "BATCH_ROWS", 100)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(text_files, "CHUNK_BYTES", 5_000)
     seen: list[int] = []
     score_file(
         str(folder / "dataset.csv"),
@@ -234,7 +237,17 @@ def test_what_was_written_is_said_while_it_goes_on(
         on_progress=seen.append,
     )
     assert seen == sorted(seen)
-    assert seen[0] == 100
+    assert len(seen) > 3
+
+
+def test_a_quote_that_nothing_closes_is_no_row(
+    score: Callable[..., Scored], rows: pl.DataFrame, tmp_path: Path
+) -> None:
+    lines = rows.write_csv().splitlines()
+    lines[20] = '"' + lines[20]
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    with pytest.raises(DataFileError, match="damaged"):
+        score(tmp_path / "in.csv", tmp_path / "out.csv")
 
 
 @pytest.fixture

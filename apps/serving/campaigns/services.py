@@ -15,14 +15,13 @@ from apps.registry.live import live_deployment, open_suspension
 from apps.registry.models import Deployment
 from apps.registry.selectors import find_version
 from apps.registry.standing import stages_of
-from apps.registry.store import version_paths
 from apps.registry.words import moment
 from apps.serving.campaigns.facts import campaign_period
 from apps.serving.campaigns.models import Campaign, State
 from apps.serving.campaigns.tasks import run_campaign
-from apps.serving.reader import open_predictor
+from apps.serving.reader import abstention_of, open_predictor
 from future_skills import scoring
-from future_skills.abstention import Abstention, default_answer_policy
+from future_skills.abstention import default_answer_policy
 from future_skills.errors import ModelSuspendedError, NothingLiveError, UsageError, translatable
 from future_skills.files import sha256_of_file
 from future_skills.lifecycle import Act, require_allowed
@@ -172,7 +171,7 @@ def score_file(
         source,
         target,
         predictor=open_predictor(found),
-        abstention=Abstention.of(found.words, version_paths(found)),
+        abstention=abstention_of(found),
         deployment=deployment.pk if deployment else None,
         on_progress=on_progress,
     )

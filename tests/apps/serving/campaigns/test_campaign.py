@@ -82,7 +82,7 @@ def test_a_campaign_says_of_a_pair_what_production_says_of_it(history_live: Depl
         (row,) = result.filter(job_role_name=answer.role, skill_name=answer.skill).to_dicts()
         said = answer.prediction
         assert (row["level"], row["score"], row["emergence"]) == (said.level, said.score, said.emergence)
-        assert row["current_need_level"] == said.current_level
+        assert (row["current_need_level"], row["abstained"]) == (said.current_level, answer.abstained)
         assert (row["low"], row["medium"], row["high"]) == tuple((said.probabilities or {}).values())
         assert row["warnings"] == ",".join(dict.fromkeys(warning.code for warning in said.warnings))
         assert {name: row[name] for name in answer.inputs} == answer.inputs
