@@ -69,16 +69,18 @@ class Command(ActingCommand):
         return REFUSED if campaign.failed_at else None
 
     def _done(self, campaign: Campaign) -> Campaign:
-        """The campaign at its end: brought there by this process, or by the one that works on it."""
+        """The campaign at its end: brought there by the process that works on it, or by this one once that one is no more."""
+        told = False
         with self._progress() as report:
-            try:
-                return work_on(campaign.pk, on_progress=report)
-            except CampaignBusyError as busy:
-                self.say(busy.explain(_))
-            while not (campaign := find_campaign(campaign.pk)).over:
-                report(campaign)
+            while True:
+                try:
+                    return work_on(campaign.pk, on_progress=report)
+                except CampaignBusyError as busy:
+                    if not told:
+                        self.say(busy.explain(_))
+                        told = True
+                report(find_campaign(campaign.pk))
                 time.sleep(LOOK_EVERY)
-        return campaign
 
     @contextmanager
     def _progress(self) -> Iterator[Report]:

@@ -44,6 +44,19 @@ def test_predict_all_scores_every_pair_and_says_what_it_found(live: Deployment, 
     assert "Expected at High:" in out
 
 
+def test_who_waits_for_another_machine_goes_on_once_that_one_is_silent(
+    live: Deployment, run: Run, started: Make
+) -> None:
+    campaign = started(label="Plan")
+    until = timezone.now() + timedelta(seconds=2)
+    Campaign.objects.update(lease_holder="another-machine/1/abcd", lease_until=until)
+    code, out, _ = run("predict_all", "--label", "Plan")
+    assert code == 0
+    assert out.count(f"Another process works on campaign {campaign.pk}: another-machine") == 1
+    assert Campaign.objects.get().state is State.DONE
+    assert timezone.now() > until
+
+
 def test_one_json_document_and_nothing_else(live: Deployment, run: Run) -> None:
     code, out, _ = run("predict_all", "--json")
     document = json.loads(out)
