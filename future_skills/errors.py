@@ -557,6 +557,30 @@ class PredictionNotFoundError(FutureSkillsError):
     hint = translatable("Those older than the retention period are purged.")
 
 
+class OverrideNotFoundError(FutureSkillsError):
+    """Nobody decided that of a prediction. Details: ``override``."""
+
+    code = "override_not_found"
+    template = translatable("There is no decision {override} on a prediction.")
+
+
+class OverriddenMeanwhileError(FutureSkillsError):
+    """Somebody else decided of the same pair. Details: ``role``, ``skill``, ``name``, ``at``."""
+
+    code = "overridden_meanwhile"
+    template = translatable("Nothing was done: {name} decided of {role} × {skill} on {at}, and you had not read it.")
+    hint = translatable("Read what they decided, and decide again.")
+
+
+class OverrideOverError(FutureSkillsError):
+    """It counts no longer. Details: ``override``."""
+
+    code = "override_over"
+    template = translatable(
+        "Decision {override} counts no longer: it was replaced or withdrawn, or its last day is over."
+    )
+
+
 class TooManyRequestsError(FutureSkillsError):
     """One person asks more than the API answers. Details: ``name``, ``most`` (requests a minute), ``seconds`` to wait."""
 

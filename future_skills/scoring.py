@@ -32,6 +32,7 @@ from future_skills.errors import (
 )
 from future_skills.files import written_whole
 from future_skills.history import HISTORY_FEATURES
+from future_skills.overrides import OVERRIDE_COLUMNS, with_overrides
 from future_skills.prediction import Predictor
 from future_skills.snapshot_columns import normal_heading
 from future_skills.snapshot_values import LEVEL_WORDS, with_decimal_points, without_accents
@@ -68,6 +69,7 @@ def score_file(
     predictor: Predictor,
     abstention: Abstention,
     deployment: int | None,
+    overrides: pl.DataFrame | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Scored:
     """Score every row of a file, and write it again with the answers behind its own columns.
@@ -78,10 +80,12 @@ def score_file(
         predictor: the version. The file must have every column that it reads, history included.
         abstention: flags its answers.
         deployment: for which it answers; None: it is only tried.
+        overrides: what people decided of pairs (``OVERRIDE_SCHEMA``), to stand beside the answers of a file that names its
+            roles and skills; None: nobody asks.
         on_progress: called with the rows scored so far, after each batch.
 
     Returns:
-        What was written: the file's own columns, ``ANSWERS``, ``MARKS``.
+        What was written: the file's own columns, ``ANSWERS``, ``MARKS``, and ``OVERRIDE_COLUMNS`` where they were asked.
 
     Raises:
         UsageError: another format, the same file twice, or a column that has the name of an answer.
@@ -93,6 +97,8 @@ def score_file(
     _require_formats(source, target)
     table = _Table.of(source)
     _require_columns(table.columns, predictor)
+    if not {schema.ROLE, schema.SKILL} <= set(table.columns):
+        overrides = None
     marks = {"model_version": predictor.manifest.version, "deployment": deployment, "trial": deployment is None}
     rows = abstained = 0
     levels = dict.fromkeys(schema.LEVELS, 0)
@@ -102,6 +108,8 @@ def score_file(
             own = batch.own.hstack(answers).with_columns(
                 pl.lit(value, dtype=_MARK_TYPES[name]).alias(name) for name, value in marks.items()
             )
+            if overrides is not None:
+                own = with_overrides(own, overrides)
             own.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
             rows += len(own)
             abstained += int(answers["abstained"].sum())
@@ -147,7 +155,7 @@ def _require_columns(columns: tuple[str, ...], predictor: Predictor) -> None:
             else "",
             columns=", ".join(absent),
         )
-    taken = [name for name in (*ANSWERS, *MARKS) if name in columns]
+    taken = [name for name in (*ANSWERS, *MARKS, *OVERRIDE_COLUMNS) if name in columns]
     if taken:
         raise UsageError(
             translatable("The file has columns of its own that are named as the answers are: {columns}. Rename them."),

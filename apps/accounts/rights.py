@@ -36,6 +36,7 @@ class Right(StrEnum):
     SUSPEND = "suspend"
     RUN_CAMPAIGNS = "run_campaigns"
     OVERRIDE = "override"
+    OVERRIDE_PREDICTIONS = "override_predictions"
     READ_AUDIT = "read_audit"
     READ_PREDICTIONS = "read_predictions"
     PURGE_PREDICTIONS = "purge_predictions"
@@ -56,6 +57,7 @@ RIGHT_NAMES: Final[Mapping[Right, str]] = {
     Right.SUSPEND: translatable("suspend predictions"),
     Right.RUN_CAMPAIGNS: translatable("run prediction campaigns"),
     Right.OVERRIDE: translatable("override the second lock"),
+    Right.OVERRIDE_PREDICTIONS: translatable("override predictions"),
     Right.READ_AUDIT: translatable("read the audit log"),
     Right.READ_PREDICTIONS: translatable("read the prediction log"),
     Right.PURGE_PREDICTIONS: translatable("purge the prediction log"),
@@ -84,6 +86,7 @@ ROLES: Final[Mapping[str, frozenset[Right]]] = {
             Right.APPROVE_DRH,
             Right.CONSULT,
             Right.RUN_CAMPAIGNS,
+            Right.OVERRIDE_PREDICTIONS,
         }
     ),
     "operator": frozenset(
@@ -114,7 +117,16 @@ ROLE_NAMES: Final[Mapping[str, str]] = {
 }
 """Each role in words; doors translate them."""
 
-PROVED: Final = frozenset({Right.LABEL, Right.APPROVE_DATA, Right.APPROVE_DRH, Right.OVERRIDE, Right.ADMINISTER})
+PROVED: Final = frozenset(
+    {
+        Right.LABEL,
+        Right.APPROVE_DATA,
+        Right.APPROVE_DRH,
+        Right.OVERRIDE,
+        Right.OVERRIDE_PREDICTIONS,
+        Right.ADMINISTER,
+    }
+)
 """Done in one's own name only: a login or a token. ADMINISTER too, or a shell could make itself a second person."""
 
 

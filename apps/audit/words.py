@@ -53,6 +53,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "serving.start_campaign": translatable("prediction campaign started"),
     "serving.complete_campaign": translatable("prediction campaign finished"),
     "serving.score_file": translatable("file scored"),
+    "serving.override_prediction": translatable("prediction overridden"),
+    "serving.withdraw_override": translatable("override of a prediction withdrawn"),
     "serving.purge_predictions": translatable("old predictions purged"),
 }
 """Code of an act -> what was done, in the order of the data."""
@@ -70,6 +72,7 @@ OBJECTS: Final[Mapping[str, str]] = {
     "system": translatable("system"),
     "predictions": translatable("predictions"),
     "campaign": translatable("prediction campaign"),
+    "pair": translatable("job role and skill"),
 }
 """Kind of object -> its name."""
 

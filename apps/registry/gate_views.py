@@ -1,7 +1,6 @@
 """Pages of the gate: the criteria of a version, what is decided of it, its frozen reports, the works council, the policy."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from functools import wraps
 
 from django.contrib import messages
@@ -26,6 +25,7 @@ from apps.registry.services.gate import evaluate_gate, override_gate
 from apps.registry.services.works_council import record_works_council
 from apps.registry.standing import as_put_into_production, standing_of
 from apps.registry.waiting import waiting_for
+from apps.registry.words import parse_day
 from future_skills.errors import AccessError, FutureSkillsError, UsageError, VersionNotFoundError, translatable
 from future_skills.gate_text import TEAMS, chance_sentence, headline, uses_sentence
 from future_skills.gates import Evidence, failing
@@ -244,14 +244,10 @@ def _record_council(actor: Actor, typed: Mapping[str, str]) -> WorksCouncilRecor
     state, day = typed.get("state", ""), typed.get("held_on", "")
     if state not in WorksCouncilRecord.State.values:
         raise UsageError(translatable("Say what was done with the works council."))
-    try:
-        held_on = date.fromisoformat(day)
-    except ValueError as error:
-        raise UsageError(translatable("“{day}” is no day: write YYYY-MM-DD."), day=day[:40]) from error
     return record_works_council(
         actor=actor,
         state=WorksCouncilRecord.State(state),
-        held_on=held_on,
+        held_on=parse_day(day),
         reason=typed.get("reason", ""),
         document=typed.get("document", ""),
         version=typed.get("version", "").strip() or None,

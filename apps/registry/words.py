@@ -1,12 +1,12 @@
 """Words that people bring, and moments as people read them."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from future_skills import formatting
-from future_skills.errors import UsageError
+from future_skills.errors import UsageError, translatable
 from future_skills.text import require_text
 
 LONGEST_TEXT = 10_000
@@ -31,6 +31,18 @@ def optional_words(text: str, refusal: str) -> str:
         UsageError: it is longer than ``LONGEST_TEXT`` characters, or holds control characters.
     """
     return required_words(text, refusal) if text.strip() else ""
+
+
+def parse_day(text: str) -> date:
+    """The day that somebody wrote.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(translatable("“{day}” is no day: write YYYY-MM-DD."), day=text[:40]) from error
 
 
 def moment(at: datetime) -> str:

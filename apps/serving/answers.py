@@ -8,6 +8,7 @@ from uuid import UUID
 from future_skills.prediction import Prediction
 
 if TYPE_CHECKING:
+    from apps.serving.overrides.models import PredictionOverride
     from apps.serving.reasons import AnswerReasons
 
 
@@ -23,6 +24,7 @@ class Answer:
         inputs: column -> value that the model read.
         prediction: the level, how sure, and what to know before trusting it.
         abstained: whether it should not be relied upon ("ne se prononce pas"; see ``future_skills.abstention``).
+        override: what a person decided of the pair; None where nobody did.
     """
 
     id: UUID | None
@@ -32,6 +34,7 @@ class Answer:
     inputs: Mapping[str, Any]
     prediction: Prediction
     abstained: bool
+    override: "PredictionOverride | None"
 
 
 @dataclass(frozen=True, slots=True)

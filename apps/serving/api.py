@@ -1,19 +1,25 @@
 """Predictions in the API, and their log."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from ninja import Query, Router
+from ninja import Path, Query, Router
 from pydantic import Field, StringConstraints, create_model
 
 from apps.accounts.access import login_actor, needs
 from apps.accounts.rights import Right
 from apps.registry.api import Body
+from apps.registry.words import LONGEST_TEXT
 from apps.serving import logged, predictions
 from apps.serving.documents import Level, LoggedDocument, LoggedPage, PredictionsDocument
 from apps.serving.facts import PAIR, TAKEN
+from apps.serving.overrides.documents import OverrideDocument, OverridesPage
+from apps.serving.overrides.seen import Seen
+from apps.serving.overrides.selectors import overrides_matching
+from apps.serving.overrides.services import override_prediction, withdraw_override
 from apps.serving.reasons import MOST_EXPLAINED
 from future_skills import schema
 
@@ -96,3 +102,54 @@ def list_predictions(
 def show_prediction(request: HttpRequest, prediction: str) -> LoggedDocument:
     """What was answered, to whom, by which version, and everything that the version had read."""
     return LoggedDocument.of(logged.find_line(prediction))
+
+
+# --- What people decide of predictions --------------------------------------------------------------------------------------
+class OverrideBody(Body):
+    level: Level
+    until: Annotated[date, Field(description="the last day on which it counts")]
+    reason: Annotated[str, Field(max_length=LONGEST_TEXT)]
+    replaces: Annotated[
+        int | None, Field(ge=1, le=10**18, description="the decision you had read, where one counts")
+    ] = None
+
+
+class WithdrawalBody(Body):
+    reason: Annotated[str, Field(max_length=LONGEST_TEXT)]
+
+
+OverrideNumber = Annotated[int, Path(ge=1, le=10**18)]
+
+
+@router.post("/predictions/{prediction}/override", response=OverrideDocument, summary=_("Override a prediction"))
+@needs(Right.OVERRIDE_PREDICTIONS)
+def override(request: HttpRequest, prediction: str, body: OverrideBody) -> OverrideDocument:
+    """Give its pair another level until a day; every answer about the pair says so, and keeps the model's level."""
+    seen = Seen.named(prediction=prediction, campaign=None, role="", skill="")
+    return OverrideDocument.of(override_prediction(actor=login_actor(request), seen=seen, **body.model_dump()))
+
+
+@router.post("/overrides/{override}/withdraw", response=OverrideDocument, summary=_("Withdraw an override"))
+@needs(Right.OVERRIDE_PREDICTIONS)
+def withdraw(request: HttpRequest, override: OverrideNumber, body: WithdrawalBody) -> OverrideDocument:
+    """The pair has the model's level again."""
+    return OverrideDocument.of(withdraw_override(actor=login_actor(request), override=override, reason=body.reason))
+
+
+@router.get("/overrides", response=OverridesPage, summary=_("What people decided of predictions"))
+@needs(Right.READ)
+def list_overrides(
+    request: HttpRequest,
+    role: Exact = "",
+    skill: Exact = "",
+    in_force: Annotated[bool, Query(description="only what counts today")] = True,
+    before: Annotated[int | None, Query(ge=1, le=10**18, description="only decisions before that one")] = None,
+    limit: Limit = logged.PAGE_SIZE,
+) -> OverridesPage:
+    """Newest first."""
+    del request
+    found = list(overrides_matching(role=role, skill=skill, in_force=in_force, before=before)[: limit + 1])
+    return OverridesPage(
+        overrides=[OverrideDocument.of(one) for one in found[:limit]],
+        next=found[limit - 1].pk if len(found) > limit else None,
+    )

@@ -13,6 +13,7 @@ from apps.registry.documents import Document
 from apps.serving import logged
 from apps.serving.answers import Answer, Answers
 from apps.serving.models import Prediction
+from apps.serving.overrides.documents import OverrideDocument
 from apps.serving.reason_documents import ReasonsDocument
 from apps.serving.reasons import AnswerReasons
 from future_skills.prediction import PredictionWarning
@@ -48,6 +49,9 @@ class PredictionDocument(Document):
     current_need_level: Level | None
     abstained: bool = Field(description="true: too little to stand on, do not rely upon this answer")
     warnings: list[WarningDocument]
+    override: OverrideDocument | None = Field(
+        description="what a person decided of the pair: it counts, and not “level”; null: nobody did"
+    )
     reasons: ReasonsDocument | None = Field(None, description="why; null where nobody asked")
 
     @classmethod
@@ -67,6 +71,7 @@ class PredictionDocument(Document):
             current_need_level=said.current_level,
             abstained=answer.abstained,
             warnings=[WarningDocument.of(warning) for warning in said.warnings],
+            override=OverrideDocument.of_one(answer.override),
             reasons=None if why is None else ReasonsDocument.of(why),
         )
 
@@ -111,6 +116,9 @@ class LoggedDocument(Document):
     current_need_level: Level | None
     abstained: bool
     warnings: list[str] = Field(description="codes of what there was to know before trusting it")
+    override: OverrideDocument | None = Field(
+        description="what a person had decided of the pair, and the answer said too"
+    )
     inputs: dict[str, float | str | None] = Field(description="column → value that the version read")
 
     @classmethod
@@ -136,6 +144,7 @@ class LoggedDocument(Document):
             current_need_level=said.current_level,
             abstained=line.abstained,
             warnings=line.warnings,
+            override=OverrideDocument.of_one(line.override),
             inputs=line.inputs,
         )
 

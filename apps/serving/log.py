@@ -62,6 +62,7 @@ def lines_of(answers: Answers, *, actor: Actor) -> list[Line]:
                     "period": answer.period or "",
                     "level": answer.prediction.level,
                     "abstained": answer.abstained,
+                    "override_id": answer.override and answer.override.pk,
                     "probabilities": _json(answer.prediction.probabilities),
                     "current_level": answer.prediction.current_level or "",
                     "warnings": _json([warning.code for warning in answer.prediction.warnings]),

@@ -23,7 +23,9 @@ from apps.registry.pages import LEVEL_NAMES
 from apps.serving import logged
 from apps.serving.documents import LoggedDocument
 from apps.serving.logged import MOST_COUNTED, Asked
-from apps.serving.models import Prediction
+from apps.serving.models import Prediction, PredictionOverride
+from apps.serving.overrides.pages import DecidedPart
+from apps.serving.overrides.selectors import OVERRIDES
 from future_skills import formatting, schema
 from future_skills.errors import UsageError, translatable
 from future_skills.prediction import Prediction as Said
@@ -132,6 +134,7 @@ class LineRow:
         source: how we know who asked, in words.
         of_pair: address of every line of its pair.
         of_requester: address of every line of who asked.
+        decided_since: what a person decided of the pair since it was answered, and that counts now.
     """
 
     line: Prediction
@@ -141,10 +144,11 @@ class LineRow:
     source: str
     of_pair: str
     of_requester: str
+    decided_since: PredictionOverride | None
 
 
 def _row(line: Prediction) -> LineRow:
-    at = timezone.localtime(line.at)
+    at, decided = timezone.localtime(line.at), OVERRIDES.now().of(line.role, line.skill)
     return LineRow(
         line=line,
         said=logged.said(line),
@@ -153,6 +157,7 @@ def _row(line: Prediction) -> LineRow:
         source=_source(line),
         of_pair="?" + urlencode({"role": line.role, "skill": line.skill}),
         of_requester="?" + urlencode({"requester": line.requester}),
+        decided_since=decided if decided is not None and decided.pk != line.override_id else None,
     )
 
 
@@ -216,6 +221,7 @@ def prediction(request: HttpRequest, prediction: str) -> HttpResponse:
         "same": [one for one in same if one.pk != line.pk][: logged.PAGE_SIZE - 1],
         "more": len(same) > logged.PAGE_SIZE,
         "pair": "?" + urlencode({"role": line.role, "skill": line.skill}),
+        "decided": DecidedPart.of(line.role, line.skill, f"prediction={line.pk}"),
         "api": reverse("api:show_prediction", args=[line.pk]),
         "section": "predictions",
     }
@@ -259,6 +265,7 @@ _HEADINGS: Final = {
     "current_need_level": _("Level now"),
     "abstained": _("Abstained"),
     "warnings": _("Warnings"),
+    "override": _("Override"),
     "model_version": _("Version"),
     "deployment": _("Deployment"),
     "inputs": _("Inputs"),
@@ -284,6 +291,7 @@ def _csv(asked: Asked, headings: list[str], language: formatting.Language) -> It
         cells = LoggedDocument.of(line).to_dict()
         cells |= cells.pop("probabilities") or {}
         cells["warnings"] = " ".join(cells["warnings"])
+        cells["override"] = line.override and line.override.level
         cells["inputs"] = json.dumps(cells["inputs"], ensure_ascii=False)
         values = [cells.get(name) for name in _HEADINGS]
         yield csv_line(

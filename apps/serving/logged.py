@@ -94,7 +94,8 @@ def matching(asked: Asked) -> QuerySet[Prediction]:
     """The lines that are asked for, in no order."""
     exact = {name: getattr(asked, name) for name in ("role", "skill", "level", "requester", "deployment")}
     bounds = {"at__gte": asked.since, "at__lt": asked.until}
-    found = Prediction.objects.order_by().filter(**{name: value for name, value in (exact | bounds).items() if value})
+    wanted = {name: value for name, value in (exact | bounds).items() if value}
+    found = Prediction.objects.select_related("override").order_by().filter(**wanted)
     if asked.version:  # by its deployments, which are few and indexed
         found = found.filter(deployment__in=Deployment.objects.filter(version__name=asked.version))
     return found
@@ -158,7 +159,7 @@ def find_line(identifier: str) -> Prediction:
         key = UUID(identifier)
     except ValueError:
         key = None
-    line = Prediction.objects.filter(pk=key).first()
+    line = Prediction.objects.select_related("override").filter(pk=key).first()
     if line is None:
         raise PredictionNotFoundError(prediction=identifier[:80])
     return line

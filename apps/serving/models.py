@@ -7,10 +7,11 @@ from django.db.models import Q
 
 from apps.registry.models import Deployment
 from apps.serving.campaigns.models import Campaign, CampaignCell, RisingPair
+from apps.serving.overrides.models import PredictionOverride
 from apps.workforce.models import LEVEL_CHOICES
 from future_skills import schema
 
-__all__ = ["Campaign", "CampaignCell", "Prediction", "RisingPair"]
+__all__ = ["Campaign", "CampaignCell", "Prediction", "PredictionOverride", "RisingPair"]
 
 
 class LoggedQuerySet(models.QuerySet["Prediction"]):
@@ -39,6 +40,7 @@ class Prediction(models.Model):
         current_level: the level at ``period``; empty where it is not known.
         warnings: codes of what there was to know before trusting it.
         abstained: whether the answer said that it should not be relied upon.
+        override: what a person had decided of the pair, and the answer said too; null where nobody had.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -56,6 +58,9 @@ class Prediction(models.Model):
     current_level = models.CharField(max_length=6, choices=LEVEL_CHOICES, blank=True)
     warnings = models.JSONField()
     abstained = models.BooleanField()
+    override = models.ForeignKey(
+        PredictionOverride, on_delete=models.PROTECT, null=True, related_name="answers", db_index=False
+    )
     inputs = models.JSONField()  # last, so that a page of the others does not read past it
 
     objects = LoggedQuerySet.as_manager()

@@ -16,6 +16,7 @@ from apps.accounts.rights import Right
 from apps.serving import predictions
 from apps.serving.answers import Answers
 from apps.serving.facts import PAIR, TAKEN
+from apps.serving.overrides.pages import DecidedPart
 from apps.serving.reason_documents import ReasonsText
 from apps.workforce.models import JobRole, Skill
 from future_skills import schema
@@ -145,6 +146,7 @@ def _said(answers: Answers, no_reasons: str) -> dict[str, Any]:
     why = ReasonsText.of(answers.reasons[0], language_of(get_language())) if answers.reasons else None
     return {
         "answer": answer,
+        "decided": DecidedPart.of(answer.role, answer.skill, f"prediction={answer.id}"),
         "said": said,
         "version": answers.version,
         "shares": list((said.probabilities or {}).items()),

@@ -13,6 +13,7 @@ from apps.serving.answers import Answer, Answers
 from apps.serving.facts import FACTS, Row
 from apps.serving.ids import answer_id, new_request_id
 from apps.serving.log import LOG, lines_of
+from apps.serving.overrides.selectors import OVERRIDES
 from apps.serving.reader import LIVE, abstention_of, open_predictor
 from apps.serving.reasons import explain, require_few
 from future_skills import schema
@@ -79,7 +80,7 @@ def _answers(
     predictor: Predictor, abstention: Abstention, rows: Sequence[Row], request: UUID | None
 ) -> tuple[Answer, ...]:
     completed = FACTS.now().complete(rows, columns=predictor.columns)
-    warnings = completed.warnings
+    warnings, overrides = completed.warnings, OVERRIDES.now()
     said = (
         prediction.warned(warnings[place]) if place in warnings else prediction
         for place, prediction in enumerate(predictor.predict(completed.values))
@@ -93,6 +94,7 @@ def _answers(
             inputs=inputs,
             prediction=prediction,
             abstained=abstention.abstains({schema.ROLE: role, schema.SKILL: skill}, prediction),
+            override=overrides.of(role, skill),
         )
         for place, ((role, skill), period, inputs, prediction) in enumerate(
             zip(completed.pairs, completed.periods, completed.inputs(predictor.columns), said, strict=True)

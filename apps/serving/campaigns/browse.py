@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from apps.registry.paging import SIZE, asked_page, beyond
 from future_skills import schema
 from future_skills.campaign_results import ANSWERS, FACTS, is_rising
+from future_skills.overrides import with_overrides
 
 BATCH: Final = 25_000
 """Rows of an export read at a time."""
@@ -28,8 +29,8 @@ SORTS: Final[Mapping[str, str]] = {
 
 DEFAULT_SORT: Final = "-score"
 
-ONLY: Final = ("rising", "abstained", "warned")
-"""Which pairs alone may be asked for: expected to become HIGH; not to rely upon; with a warning."""
+ONLY: Final = ("rising", "abstained", "warned", "overridden")
+"""Which pairs alone may be asked for: expected to become HIGH; not to rely upon; with a warning; decided by a person."""
 
 LONGEST: Final = schema.NAME_MAX_LENGTH
 
@@ -98,11 +99,11 @@ def _printable(text: str) -> str:
     return "".join(filter(str.isprintable, text)).strip()[:LONGEST]
 
 
-def matching(result: pl.LazyFrame, asked: PairsQuery) -> pl.LazyFrame:
-    """The pairs of a result that are asked for, in its order."""
+def matching(result: pl.LazyFrame, asked: PairsQuery, overrides: pl.DataFrame) -> pl.LazyFrame:
+    """The pairs of a result that are asked for, in its order, with what people decided of them (``with_overrides``)."""
     exact = {schema.DEPARTMENT: asked.department, schema.CATEGORY: asked.category}
     exact |= {"level": asked.level, schema.CURRENT_LEVEL: asked.now}
-    found = result.select(*FACTS, *ANSWERS)
+    found = with_overrides(result.select(*FACTS, *ANSWERS), overrides)
     for name, value in exact.items():
         if value:
             found = found.filter(pl.col(name) == value)
@@ -116,6 +117,7 @@ def matching(result: pl.LazyFrame, asked: PairsQuery) -> pl.LazyFrame:
         "rising": is_rising(),
         "abstained": pl.col("abstained"),
         "warned": pl.col("warnings") != "",
+        "overridden": pl.col("override_level").is_not_null(),
     }
     return found.filter(wanted[asked.only]) if asked.only else found
 
@@ -133,7 +135,7 @@ class PairsPage:
     """A page of the pairs.
 
     Attributes:
-        rows: ``FACTS`` and ``ANSWERS`` of each.
+        rows: ``FACTS``, ``ANSWERS`` and ``OVERRIDE_COLUMNS`` of each.
         total: pairs that are asked for.
         number: of the page, from 1; the last one where a page beyond it was asked.
         pages: how many there are, at least 1.

@@ -337,6 +337,10 @@ EXPORTED: Final[Mapping[str, Text]] = {
     "emergence": _("Emergence"),
     "abstained": _("Not to rely upon"),
     "warnings": _("Warnings"),
+    "override_level": _("Level decided by HR"),
+    "override_until": _("Counts until"),
+    "override_by": _("Who decided"),
+    "override_reason": _("Reason of the decision"),
 }
 """Column of a result -> heading of the export, in order."""
 
@@ -355,6 +359,7 @@ ONLY_NAMES: Final[Mapping[str, Text]] = {
     "rising": _("expected to become High"),
     "abstained": _("not to rely upon"),
     "warned": _("with a warning"),
+    "overridden": _("decided by HR"),
 }
 
 

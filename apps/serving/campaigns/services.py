@@ -19,6 +19,7 @@ from apps.registry.words import moment
 from apps.serving.campaigns.facts import campaign_period
 from apps.serving.campaigns.models import Campaign, State
 from apps.serving.campaigns.tasks import run_campaign
+from apps.serving.overrides.selectors import OVERRIDES
 from apps.serving.reader import abstention_of, open_predictor
 from future_skills import scoring
 from future_skills.abstention import default_answer_policy
@@ -173,6 +174,7 @@ def score_file(
         predictor=open_predictor(found),
         abstention=abstention_of(found),
         deployment=deployment.pk if deployment else None,
+        overrides=OVERRIDES.now().frame(),
         on_progress=on_progress,
     )
     with transaction.atomic():

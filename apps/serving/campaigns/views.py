@@ -33,6 +33,8 @@ from apps.serving.campaigns.words import (
     summary_text,
 )
 from apps.serving.log_views import WARNING_NAMES
+from apps.serving.overrides.pages import DecidedPart
+from apps.serving.overrides.selectors import OVERRIDES
 from apps.workforce.selectors import periods_back
 from future_skills import schema
 from future_skills.campaign_results import ANSWERS, FACTS, TOP
@@ -125,6 +127,12 @@ def campaign(request: HttpRequest, campaign: int) -> HttpResponse:
         "map": pages.map_of(found, shown, selectors.cells_by_place(before), measure, has_before=before is not None),
         "departments": _choices((cell.department for cell in cells), asked["department"]),
         "categories": _choices((cell.category for cell in cells), asked["category"]),
+        "overridden": browse.matching(
+            selectors.result_of(found), PairsQuery(only="overridden"), OVERRIDES.now().frame()
+        )
+        .select(pl.len())
+        .collect()
+        .item(),
         "narrowed": any(asked.values()),
         "command": f"python manage.py compare_campaigns {before.pk if before else 'A'} {found.pk}",
     }
@@ -142,7 +150,7 @@ def _choices(values: Iterable[str], chosen: str) -> list[tuple[str, bool]]:
 def pairs(request: HttpRequest, campaign: int) -> HttpResponse:
     """Role x skill: the pairs of a campaign, filtered and sorted."""
     found, query = selectors.find_campaign(campaign), PairsQuery.of(request)
-    matching = browse.matching(selectors.result_of(found), query)
+    matching = browse.matching(selectors.result_of(found), query, OVERRIDES.now().frame())
     page = browse.pairs_page(matching, browse.in_order(matching, query.sort), page=query.page, notices=query.notices)
     places = CampaignCell.objects.filter(campaign=found)
     context = {
@@ -192,9 +200,11 @@ def pairs_xlsx(request: HttpRequest, campaign: int) -> StreamingHttpResponse:
 
 def _exported_pairs(request: HttpRequest, campaign: int, kind: str) -> StreamingHttpResponse:
     found, query = selectors.find_campaign(campaign), PairsQuery.of(request)
-    matching = browse.matching(selectors.result_of(found), query)
+    matching = browse.matching(selectors.result_of(found), query, OVERRIDES.now().frame())
     rows = matching if query.sort == browse.DEFAULT_SORT else browse.in_order(matching, query.sort)
-    levels = pl.col(schema.CURRENT_LEVEL, "level").replace_strict(pages.level_words(), return_dtype=pl.String)
+    levels = pl.col(schema.CURRENT_LEVEL, "level", "override_level").replace_strict(
+        pages.level_words(), return_dtype=pl.String
+    )
     return _export(
         rows.select(list(pages.EXPORTED)).with_columns(levels),
         list(pages.EXPORTED.values()),
@@ -278,6 +288,7 @@ def pair(request: HttpRequest, campaign: int) -> HttpResponse:
             if name not in {*ANSWERS, *FACTS} or name == schema.CURRENT_LEVEL
         ],
         "pair": _pair_address(row),
+        "decided": DecidedPart.of(role, skill, f"campaign={found.pk}&{_pair_address(row)[1:]}"),
     }
     return render(request, "campaigns/pair.html", context)
 
@@ -300,7 +311,7 @@ def rising(request: HttpRequest, campaign: int) -> HttpResponse:
     """The watch-list: of each department, the pairs likeliest to become HIGH; with reasons, of one department."""
     found = selectors.find_campaign(campaign)
     selectors.result_of(found)
-    asked = request.GET.get("department", "").strip()
+    asked, overrides = request.GET.get("department", "").strip(), OVERRIDES.now()
     listed: dict[str, list[RisingPair]] = {}
     for one in RisingPair.objects.filter(campaign=found):
         listed.setdefault(one.department, []).append(one)
@@ -319,7 +330,7 @@ def rising(request: HttpRequest, campaign: int) -> HttpResponse:
             (
                 department,
                 "?" + urlencode({"department": department}),
-                [(one, _rising_address(one), why.get(one.pk, "")) for one in rows],
+                [(one, _rising_address(one), why.get(one.pk, ""), overrides.of(one.role, one.skill)) for one in rows],
             )
             for department, rows in shown.items()
         ],

@@ -16,6 +16,7 @@ from apps.registry.services.deployments import deploy_version
 from apps.registry.standing import Standing
 from apps.serving import facts as serving_facts
 from apps.serving import predictions, reader
+from apps.serving.overrides.selectors import OVERRIDES
 from future_skills.dataset import build_dataset, read_dataset, write_dataset
 from future_skills.training import Recipe, train
 from tests.apps.registry import factories
@@ -56,6 +57,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     live, known = reader.LiveReader(), serving_facts.FactsReader()
     monkeypatch.setattr(predictions, "LIVE", live)
     monkeypatch.setattr(predictions, "FACTS", known)
+    monkeypatch.setattr(OVERRIDES, "_known", None)
 
 
 @pytest.fixture

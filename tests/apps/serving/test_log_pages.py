@@ -18,6 +18,7 @@ from apps.registry.models import Deployment
 from apps.serving.ids import answer_id, moment_of, new_request_id
 from apps.serving.logged import PAGE_SIZE
 from apps.serving.models import Prediction
+from apps.serving.overrides.selectors import OVERRIDES
 from tests.apps.registry import factories
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +178,7 @@ def test_a_page_asks_as_many_questions_whatever_there_is(
         return len(asked)
 
     write(12)
+    OVERRIDES.now()  # what a process asks once a second
     few = questions("/predictions/?requester=olivier")
     write(PAGE_SIZE * 2)
     assert questions("/predictions/?requester=olivier") == few <= 9

@@ -17,7 +17,7 @@ from apps.serving.documents import PredictionsDocument
 from apps.serving.facts import TAKEN
 from future_skills import schema
 from future_skills.errors import UsageError, translatable
-from future_skills.formatting import decimal, language_of, percent, period
+from future_skills.formatting import day, decimal, language_of, percent, period
 from future_skills.lifecycle import STAGE_NAMES
 
 
@@ -95,6 +95,13 @@ def _lines(answer: Answer) -> Iterator[str]:
     if answer.period is not None:
         yield _("Facts of {period}.").format(period=period(answer.period, language))
     yield _("Need expected: {level}").format(level=LEVEL_NAMES[said.level])
+    if answer.override is not None:
+        yield _("  ! HR decided: {level}, until {day} ({name}). {reason}").format(
+            level=LEVEL_NAMES[answer.override.level],
+            day=day(answer.override.until, language),
+            name=answer.override.created_by,
+            reason=answer.override.reason,
+        )
     if said.probabilities is not None:
         shares = (f"{LEVEL_NAMES[level]} {percent(share, language)}" for level, share in said.probabilities.items())
         yield f"  {' · '.join(shares)}"

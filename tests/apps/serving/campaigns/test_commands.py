@@ -17,6 +17,7 @@ from apps.serving.campaigns import services
 from apps.serving.campaigns.models import Campaign, State
 from future_skills import schema
 from future_skills.campaign_results import ANSWERS
+from future_skills.overrides import OVERRIDE_COLUMNS
 from future_skills.scoring import MARKS
 from tests.apps.serving.campaigns.conftest import CHUNK_ROWS, result_frame
 
@@ -125,7 +126,7 @@ def test_a_file_is_scored_by_the_version_in_production(
     assert code == 0
     assert "v1, in production" in out
     scored, of_campaign = pl.read_parquet(target), result_frame(done())
-    assert scored.columns == [*schema.BASE_FEATURES, *ANSWERS, *MARKS]
+    assert scored.columns == [*schema.BASE_FEATURES, *ANSWERS, *MARKS, *OVERRIDE_COLUMNS]
     both = scored.join(of_campaign, on=(schema.ROLE, schema.SKILL), suffix="_campaign")
     assert len(both) == len(scored) == len(of_campaign)
     assert both.filter(pl.col("score") != pl.col("score_campaign")).is_empty()
