@@ -102,7 +102,7 @@ demo-pages:
 serve: setup
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@echo "http://$(HOST):$(PORT)/ (Ctrl-C stops)"
-	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads 8 --respawn-failed-workers --no-access-log \
+	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads 2 --respawn-failed-workers --no-access-log \
 	  config.wsgi:application
 
 worker: setup

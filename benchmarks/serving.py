@@ -199,7 +199,7 @@ def request_bytes(asked: Mapping[str, Any], body: Any) -> bytes:
 def run_ours(folder: Path, seconds: float) -> dict[int, dict[str, float]]:
     port, asked = free_port(), folder / "ours.json"
     granian = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--port", str(port)]
-    options = ["--workers", str(WORKERS), "--blocking-threads", "8", "--no-access-log", "config.wsgi:application"]
+    options = ["--workers", str(WORKERS), "--blocking-threads", "2", "--no-access-log", "config.wsgi:application"]
     with served([*granian, *options], port, asked, folder / "ours.log") as leader:
         before = lines_logged()
         figures = figures_of(leader, port, asked, seconds)

@@ -24,9 +24,8 @@ def find_version(name: str) -> ModelVersion:
     """
     version = None
     if re.fullmatch(VERSION_NAME_PATTERN, name):
-        version = (
-            ModelVersion.objects.select_related("dataset", "parent", "retraction", "engine").filter(name=name).first()
-        )
+        # the dataset and the parent have many columns, and few who ask for a version want them
+        version = ModelVersion.objects.select_related("retraction", "engine").filter(name=name).order_by().first()
     if version is None:
         newest = ModelVersion.objects.order_by("-id").values_list("name", flat=True)[:20]
         raise VersionNotFoundError(version=name[:80], known=", ".join(newest) or "—")
