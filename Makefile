@@ -13,7 +13,7 @@ PORT ?= 8000
 WORKERS ?= 2
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
 
-.PHONY: help setup demo demo-onet demo-company promotion faults test test-sqlite test-postgres check bench serve worker messages lock
+.PHONY: help setup demo demo-onet demo-company promotion monitoring faults test test-sqlite test-postgres check bench serve worker messages lock
 
 help:
 	@echo "make setup    install into .venv (Python 3.11 or later)"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench    benchmarks (docs/benchmarks.md)"
 	@echo "make serve    the pages on http://$(HOST):$(PORT)/"
 	@echo "make worker   what does the background tasks that pages ask for: prediction campaigns"
+	@echo "make monitoring production watched on the real periods as they came: campaigns, drift, accuracy, retraining"
 	@echo "make messages collect and compile the translations"
 	@echo "make lock     write the requirements files again"
 
@@ -95,6 +96,16 @@ promotion: setup
 	@rm -rf "$(PROMOTION)" && mkdir -p "$(PROMOTION)"
 	@$(MAKE) demo-onet SERVE=0
 	@$(BIN)/python examples/promotion_walkthrough.py
+
+# Production watched on the real periods as they came; in a database and folders of its own.
+MONITORING ?= $(CURDIR)/var/monitoring
+monitoring: export DATABASE_URL := sqlite:///$(MONITORING)/db.sqlite3
+monitoring: export FUTURE_SKILLS_VAR := $(MONITORING)
+monitoring: export FUTURE_SKILLS_ML := $(MONITORING)/ml
+monitoring: export FUTURE_SKILLS_ACTOR := camille
+monitoring: setup
+	@rm -rf "$(MONITORING)" && mkdir -p "$(MONITORING)/ml"
+	@$(BIN)/python examples/monitoring_walkthrough.py
 
 demo-pages:
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) serve; else echo "  make serve                              the pages"; fi

@@ -32,6 +32,7 @@ from apps.accounts.api import router as account_router
 from apps.accounts.audit_api import audit_router
 from apps.accounts.refusals import storage_refusal
 from apps.accounts.rights import RIGHT_NAMES
+from apps.monitoring.api import router as monitoring_router
 from apps.registry.api import production_router, promotion_router, samples_router, versions_router
 from apps.serving.api import router as predictions_router
 from config.problems import (
@@ -206,6 +207,7 @@ for _router in (
     versions_router,
     promotion_router,
     samples_router,
+    monitoring_router,
     audit_router,
     account_router,
 ):

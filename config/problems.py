@@ -23,6 +23,7 @@ from pydantic_core import to_json
 
 from future_skills.errors import (
     AccessError,
+    AlertNotFoundError,
     ArtifactError,
     CampaignNotFoundError,
     DataError,
@@ -33,11 +34,13 @@ from future_skills.errors import (
     NotAuthenticatedError,
     OverrideNotFoundError,
     PredictionNotFoundError,
+    RequestNotFoundError,
     SampleNotFoundError,
     StorageError,
     TooManyRequestsError,
     UsageError,
     VersionNotFoundError,
+    WindowNotFoundError,
     translatable,
 )
 
@@ -121,6 +124,9 @@ STATUS: Final[tuple[tuple[type[FutureSkillsError], int], ...]] = (
     (SampleNotFoundError, 404),
     (PredictionNotFoundError, 404),
     (OverrideNotFoundError, 404),
+    (WindowNotFoundError, 404),
+    (AlertNotFoundError, 404),
+    (RequestNotFoundError, 404),
     (CampaignNotFoundError, 404),
     (AddressUnknownError, 404),
     (MethodRefusedError, 405),

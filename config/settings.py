@@ -11,6 +11,7 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from config.logs import TEXT_FORMAT
 from future_skills.retention import shortest_retention
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -88,6 +89,9 @@ ML_DIR = Path(env("FUTURE_SKILLS_ML", str(BASE_DIR / "ml")))
 # What campaigns have scored while they are under way; workers on several machines go on with each other's work where they
 # share it. A finished result is in the artifact store.
 CAMPAIGNS_DIR = VAR_DIR / "campaigns"
+RETRAINING_DIR = VAR_DIR / "retraining"
+# What the processes of the server count for /metrics, added up there; on a disk of this machine, no other one shares it.
+METRICS_DIR = Path(env("FUTURE_SKILLS_METRICS", str(VAR_DIR / "metrics")))
 
 # --- The artifact store: ARTIFACTS_DIR, or a Django storage of this installation ----------------------------------------
 STORAGES = {
@@ -121,6 +125,20 @@ if shortest_retention() > FUTURE_SKILLS_PREDICTION_RETENTION_MONTHS:
 # Requests that one person may make of the API in a minute, with whatever token and whichever process answers.
 FUTURE_SKILLS_REQUESTS_PER_MINUTE = env_int("FUTURE_SKILLS_REQUESTS_PER_MINUTE", 6000, least=1, most=100_000_000)
 
+# --- Monitoring: who is told of new alerts, and how often a worker looks (see docs/decisions/0022-monitoring.md) ------------
+FUTURE_SKILLS_ALERT_RECIPIENTS = env_list("FUTURE_SKILLS_ALERT_RECIPIENTS", "")
+# How browsers reach the pages, for links in e-mails.
+FUTURE_SKILLS_ADDRESS = env("FUTURE_SKILLS_ADDRESS", "http://localhost:8000").rstrip("/")
+# Hours between two looks of a worker at production; 0: only "manage.py monitor" looks.
+FUTURE_SKILLS_MONITOR_EVERY_HOURS = env_int("FUTURE_SKILLS_MONITOR_EVERY_HOURS", 24, least=0, most=8760)
+EMAIL_HOST = env("FUTURE_SKILLS_SMTP_HOST", "localhost")
+EMAIL_PORT = env_int("FUTURE_SKILLS_SMTP_PORT", 25, least=1, most=65535)
+EMAIL_HOST_USER = env("FUTURE_SKILLS_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env("FUTURE_SKILLS_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = env_bool("FUTURE_SKILLS_SMTP_TLS", default=False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env("FUTURE_SKILLS_EMAIL_FROM", "future-skills@localhost")
+
 # --- Django -------------------------------------------------------------------------------------------------------------
 DEBUG = env_bool("FUTURE_SKILLS_DEBUG", default=False)
 SECRET_KEY = os.environ.get("FUTURE_SKILLS_SECRET_KEY") or local_secret_key(VAR_DIR / "secret_key")
@@ -138,12 +156,14 @@ INSTALLED_APPS = [
     "apps.workforce",
     "apps.registry",
     "apps.serving",
+    "apps.monitoring",
     "axes",
     "django_tasks",
     "django_tasks_db",
 ]
 
 MIDDLEWARE = [
+    "config.operations.follow_requests",  # first: what it times and numbers is everything that happens to a request
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -175,6 +195,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "apps.accounts.access.rights_in_pages",
                 "apps.registry.context_processors.header",
+                "apps.monitoring.context_processors.header",
             ],
         },
     },
@@ -247,17 +268,31 @@ AXES_LOCKOUT_CALLABLE = "apps.accounts.views.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+
+# --- The server's log: one line a record on stderr (see docs/decisions/0021-operations.md) --------------------------------
+LOG_FORMAT = env("FUTURE_SKILLS_LOG_FORMAT", "json")
+if LOG_FORMAT not in {"json", "text"}:
+    message = f"FUTURE_SKILLS_LOG_FORMAT must be json or text, not {LOG_FORMAT!r}."
+    raise ImproperlyConfigured(message)
+LOG_LEVEL = env("FUTURE_SKILLS_LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    message = f"FUTURE_SKILLS_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {LOG_LEVEL!r}."
+    raise ImproperlyConfigured(message)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
+        "request_id": {"()": "config.logs.WithRequestId"},
         "fault": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: bool(record.exc_info)},
-        "require_debug_false": {"()": "django.utils.log.RequireDebugFalse"},  # with DEBUG, Django shows it itself
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["fault", "require_debug_false"]}},
+    "formatters": {"json": {"()": "config.logs.JsonLines"}, "text": {"format": TEXT_FORMAT}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "axes": {"level": "ERROR"},  # a wrong password is no event of the server, nor a line in a terminal
-        "django.request": {"handlers": ["stderr"]},  # a fault leaves its trace in the server's log; a refusal none
+        # Without Django's own handlers. Never below INFO: its SQL would hold what people sent.
+        "django": {"handlers": [], "level": "INFO"},
+        "django.request": {"filters": ["fault"]},  # a fault leaves its trace; a refusal has the line of its request
     },
 }
 
@@ -267,6 +302,7 @@ LOGGING = {
 HTTPS = env_bool("FUTURE_SKILLS_HTTPS", default=not DEBUG and not LOCAL_HOSTS.issuperset(ALLOWED_HOSTS))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # whoever asks these takes a redirect for good health
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 # A proxy in front says that the browser's connection is encrypted; it must set this header itself, whatever came in.

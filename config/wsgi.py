@@ -7,9 +7,12 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 
-from django.db import connections  # noqa: E402 — Django must be set up first
+from django.conf import settings  # noqa: E402 — Django must be set up first
+from django.db import connections  # noqa: E402
 
 from apps.serving.startup import start  # noqa: E402
+from config.metrics import count_together  # noqa: E402
 
+count_together(settings.METRICS_DIR)
 start()
 connections.close_all()  # requests are answered by other threads, each on a connection of its own

@@ -8,7 +8,7 @@ Statistics 1(2), 386-411: a little conservative where roles and skills are many.
 exchangeable arrays*, Bernoulli 6(2), 285-301, shows that no bootstrap of such a grid is exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,14 +94,12 @@ def replicates(
         seed: of the draws.
         probability_metrics: whether ``PROBABILITY_METRICS`` are computed too.
     """
-    rng = np.random.default_rng(seed)
     cells = [truth * _LEVELS + scores.predicted for scores in models]
     rankings = [_Ranking.of(truth, scores, current) for scores in models]
     calibrations = [_Calibration.of(truth, scores) if probability_metrics else None for scores in models]
     counts = np.empty((len(models), draws, _CELLS))
     drawn = {metric: np.full((len(models), draws), np.nan) for metric in (EMERGENCE, *PROBABILITY_METRICS)}
-    for draw in range(draws):
-        weights = times_drawn(rng, int(roles.max()) + 1)[roles] * times_drawn(rng, int(skills.max()) + 1)[skills]
+    for draw, weights in enumerate(draw_weights(roles, skills, draws=draws, seed=seed)):
         for model, (cell, ranking, calibration) in enumerate(zip(cells, rankings, calibrations, strict=True)):
             counts[model, draw] = np.bincount(cell, weights, minlength=_CELLS)
             if ranking is not None:
@@ -109,6 +107,20 @@ def replicates(
             if calibration is not None:
                 drawn["brier"][model, draw], drawn["calibration_error"][model, draw] = calibration.of_draw(weights)
     return Replicates({**level_metrics(counts), **drawn})
+
+
+def draw_weights(roles: Integers, skills: Integers, *, draws: int = DRAWS, seed: int = SEED) -> Iterator[Floats]:
+    """The weight of each row in each draw, shape (rows,): (times its role was drawn) x (times its skill was drawn).
+
+    Args:
+        roles: see ``replicates``.
+        skills: see ``replicates``.
+        draws: how many.
+        seed: of the draws: the same seed, roles and skills give the same weights.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(draws):
+        yield times_drawn(rng, int(roles.max()) + 1)[roles] * times_drawn(rng, int(skills.max()) + 1)[skills]
 
 
 def times_drawn(rng: np.random.Generator, size: int) -> Floats:

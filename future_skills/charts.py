@@ -60,6 +60,17 @@ class Labels:
     worse: str
     better: str
     margin: str
+    announced_title: str
+    announced_became: str
+    announced_so_far: str
+    announced_chance: str
+    windows_title: str
+    windows_known: Mapping[str, str]
+    windows_declared: str
+    windows_today: str
+    distribution_title: str
+    distribution_before: str
+    distribution_now: str
     rows: str
     nothing: str
 
@@ -106,6 +117,17 @@ FRENCH: Final = Labels(
     worse="{challenger} fait moins bien",
     better="{challenger} fait mieux",
     margin="marge tolérée",
+    announced_title="Annoncées en hausse : combien sont devenues HIGH ?",
+    announced_became="{became} sur {pairs}",
+    announced_so_far="{became} sur {pairs}, provisoire",
+    announced_chance="au hasard : {chance} · comme aujourd’hui : 0",
+    windows_title="Part de réponses justes, fenêtre par fenêtre",
+    windows_known={"measured": "mesurée", "provisional": "provisoire", "estimated": "estimée, non mesurée"},
+    windows_declared="annoncée",
+    windows_today="« comme aujourd’hui »",
+    distribution_title="{name} : avant et maintenant",
+    distribution_before="avant",
+    distribution_now="maintenant",
     rows="lignes",
     nothing="Aucune donnée à montrer.",
 )
@@ -148,6 +170,17 @@ ENGLISH: Final = Labels(
     worse="{challenger} does worse",
     better="{challenger} does better",
     margin="margin allowed",
+    announced_title="Announced as rising: how many became HIGH?",
+    announced_became="{became} of {pairs}",
+    announced_so_far="{became} of {pairs}, provisional",
+    announced_chance="by chance: {chance} · same as today: 0",
+    windows_title="Share of right answers, window by window",
+    windows_known={"measured": "measured", "provisional": "provisional", "estimated": "estimated, not measured"},
+    windows_declared="declared",
+    windows_today="“same as today”",
+    distribution_title="{name}: then and now",
+    distribution_before="then",
+    distribution_now="now",
     rows="rows",
     nothing="No data to show.",
 )
@@ -226,6 +259,57 @@ class EmergenceCurve:
     points: tuple[EmergencePoint, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Pairs announced at a period: of how many one knows what came of them, how many became HIGH, how many chance would find."""
+
+    period: str
+    pairs: int
+    became: int
+    by_chance: float | None = None
+    provisional: bool = False
+
+
+WindowKnown = Literal["measured", "provisional", "estimated"]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShare:
+    """A share of right answers in a window: measured on its labels, on the levels so far, or estimated; with its interval."""
+
+    known: WindowKnown
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPoint:
+    """What is known of a window, and the share that "same as today" has right on the same rows."""
+
+    window: str
+    shares: tuple[WindowShare, ...]
+    today: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The share that a version declared, with its interval if known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareThenNow:
+    """A bin or a category: its share then and now."""
+
+    name: str
+    before: float
+    now: float
+
+
 # --- Colours --------------------------------------------------------------------------------------
 _LIGHT: Final = {
     "page": "#ffffff",
@@ -272,6 +356,8 @@ _RULES: Final = Template(
 .chart .interval.sure { stroke: $accent; }
 .chart .open { fill: $page; stroke: $second; stroke-width: 2; }
 .chart .open.sure { stroke: $accent; }
+.chart .band { fill: $accent; fill-opacity: 0.13; }
+.chart .today { stroke: $muted; stroke-width: 2; }
 """
 )
 
@@ -838,6 +924,204 @@ def _difference_row(row: Difference, scale: _Scale, y: float, margin: float | No
         _dot(scale(value), y, 5, dot, _difference_words(row, labels)),
         _text(WIDTH - 82, y + 4, _difference_value(row.metric, value, labels), "strong" if sure else ""),
     ]
+
+
+# --- Announced and happened -----------------------------------------------------------------------
+def announcements(rows: Sequence[Announcement], *, labels: Labels = ENGLISH, standalone: bool = False) -> str:
+    """One bar a period, as long as what was announced, filled as far as it became HIGH; a mark where chance would be."""
+    if not rows:
+        return _empty("announced", labels.announced_title, labels, standalone=standalone)
+    scale = _Scale(0, max(1, *(row.pairs for row in rows)), 84, 300)
+    parts = [_text(0, LINE, labels.announced_title, "title")]
+    for index, row in enumerate(rows):
+        parts += _announcement(row, scale, 40 + 40 * index, labels)
+    words = " ".join(f"{row.period}: {_announced_words(row, labels)}." for row in rows)
+    return _svg("announced", 40 + 40 * len(rows), labels.announced_title, words, parts, standalone=standalone)
+
+
+def _announced_words(row: Announcement, labels: Labels) -> str:
+    template = labels.announced_so_far if row.provisional else labels.announced_became
+    counts = {name: integer(getattr(row, name), labels.language) for name in ("became", "pairs")}
+    return template.format(**counts)
+
+
+def _announcement(row: Announcement, scale: _Scale, top: float, labels: Labels) -> list[str]:
+    words, start = _announced_words(row, labels), scale(0)
+    parts = [
+        _text(0, top + 15, row.period),
+        _rect(start, top, scale(row.pairs) - start, 22, css="s3", tip=words),
+        _rect(start, top, scale(row.became) - start, 22, css="s1" if row.provisional else "s0", tip=words),
+        _text(312, top + 10, words, "strong"),
+    ]
+    if row.by_chance is not None:
+        chance = labels.announced_chance.format(chance=decimal(row.by_chance, labels.language, 1))
+        parts.append(_line(scale(row.by_chance), top - 3, scale(row.by_chance), top + 25, "axis"))
+        parts.append(_text(312, top + 26, chance, "muted"))
+    return parts
+
+
+# --- Windows of answers -----------------------------------------------------------------------------
+def windows_over_time(
+    points: Sequence[WindowPoint],
+    *,
+    declared: Declared | None = None,
+    labels: Labels = ENGLISH,
+    standalone: bool = False,
+) -> str:
+    """The share of right answers of each window with its interval, the declared one as a band, "same as today" as a dash.
+
+    Args:
+        points: oldest first.
+        declared: what the version declared.
+        labels: the words.
+        standalone: see the module.
+    """
+    title = labels.windows_title
+    if not any(point.shares for point in points):
+        return _empty("windows", title, labels, standalone=standalone)
+    left, right, top, bottom = 56.0, WIDTH - 132.0, 66.0, 252.0
+    up = _Scale(*_windows_range(points, declared), bottom, top)
+    parts = [_text(0, LINE, title, "title"), *_windows_key(points, labels)]
+    ticks = _ticks(up.low, up.high)
+    for tick in ticks:
+        word = percent(tick, labels.language, _digits(ticks, share=True))
+        parts += [
+            _line(left, up(tick), right, up(tick), "grid"),
+            _text(left - 6, up(tick) + 4, word, "muted", "end"),
+        ]
+    if declared is not None:
+        parts += _declared_band(declared, up, (left, right), labels)
+    gap = (right - left) / len(points)
+    every = max(1, math.ceil((16 + max(len(point.window) for point in points) * _CHARACTER) / gap))
+    for index, point in enumerate(points):
+        middle = left + gap * (index + 0.5)
+        if (len(points) - 1 - index) % every == 0:
+            parts.append(_text(middle, bottom + 20, _fit(point.window, gap * every), "muted", "middle"))
+        parts += _window_point(point, up, (middle, gap), labels)
+    words = "; ".join(_window_words(point, labels) for point in points)
+    return _svg("windows", bottom + 28, title, words, parts, standalone=standalone)
+
+
+def _windows_range(points: Sequence[WindowPoint], declared: Declared | None) -> tuple[float, float]:
+    """Ends of the axis, with air; inside 0 to 1 but for that air."""
+    found = [end for point in points for one in point.shares for end in (one.value, one.low, one.high)]
+    found += [point.today for point in points]
+    found += [declared.value, declared.low, declared.high] if declared else []
+    values = [value for value in found if value is not None]
+    air = max(0.12 * (max(values) - min(values)), 0.01)
+    return min(values) - air, max(values) + air
+
+
+def _declared_band(declared: Declared, up: _Scale, ends: tuple[float, float], labels: Labels) -> list[str]:
+    left, right = ends
+    parts = []
+    if declared.low is not None and declared.high is not None:
+        height = up(declared.low) - up(declared.high)
+        parts.append(_rect(left, up(declared.high), right - left, height, css="band"))
+    word = f"{percent(declared.value, labels.language)} {labels.windows_declared}"
+    return [
+        *parts,
+        _line(left, up(declared.value), right, up(declared.value), "target"),
+        _text(right + 8, up(declared.value) + 4, word, "muted"),
+    ]
+
+
+def _windows_key(points: Sequence[WindowPoint], labels: Labels) -> list[str]:
+    """What the marks mean, those that are there."""
+    there = {one.known for point in points for one in point.shares}
+    parts, x, y = [], 6.0, 44.0
+    for known, word in labels.windows_known.items():
+        if known in there:
+            parts += [_window_mark(known, x, y - 4, word), _text(x + 12, y, word)]
+            x += 34 + len(word) * _CHARACTER
+    if any(point.today is not None for point in points):
+        parts += [_line(x - 5, y - 4, x + 9, y - 4, "today"), _text(x + 16, y, labels.windows_today)]
+    return parts
+
+
+def _window_mark(known: str, x: float, y: float, tip: str) -> str:
+    """Full where it is measured, open where it is provisional, a diamond where it is a guess."""
+    if known != "estimated":
+        return _dot(x, y, 4.5, "s0" if known == "measured" else "open sure", tip)
+    corners = " ".join(f"{_n(x + dx)},{_n(y + dy)}" for dx, dy in ((0, -5.5), (5.5, 0), (0, 5.5), (-5.5, 0)))
+    return f'<polygon class="open" points="{corners}"><title>{escape(tip)}</title></polygon>'
+
+
+def _window_point(point: WindowPoint, up: _Scale, place: tuple[float, float], labels: Labels) -> list[str]:
+    """The marks of a window side by side, with their intervals; their values where there is room."""
+    middle, gap = place
+    count = len(point.shares)
+    step = min(60.0, gap / (count + 1))
+    parts = []
+    if point.today is not None:
+        half = min(22.0, gap / 3)
+        parts.append(_line(middle - half, up(point.today), middle + half, up(point.today), "today"))
+    for index, one in enumerate(point.shares):
+        x = middle + step * (index - (count - 1) / 2)
+        if one.low is not None and one.high is not None:
+            style = "interval" if one.known == "estimated" else "interval sure"
+            parts.append(_line(x, up(one.low), x, up(one.high), style))
+        parts.append(_window_mark(one.known, x, up(one.value), _share_words(point, one, labels)))
+        if step > 44:
+            parts.append(_text(x + 9, up(one.value) + 4, percent(one.value, labels.language), "halo"))
+    return parts
+
+
+def _share_words(point: WindowPoint, one: WindowShare, labels: Labels) -> str:
+    ends = ""
+    if one.low is not None and one.high is not None:
+        ends = f" ({percent(one.low, labels.language)} / {percent(one.high, labels.language)})"
+    return f"{point.window}, {labels.windows_known[one.known]}: {percent(one.value, labels.language)}{ends}"
+
+
+def _window_words(point: WindowPoint, labels: Labels) -> str:
+    words = [_share_words(point, one, labels) for one in point.shares] or [point.window]
+    if point.today is not None:
+        words.append(f"{labels.windows_today} {percent(point.today, labels.language)}")
+    return ", ".join(words)
+
+
+# --- A distribution then and now ----------------------------------------------------------------------
+def distribution(
+    bars: Sequence[ShareThenNow],
+    *,
+    name: str,
+    most: int = 24,
+    labels: Labels = ENGLISH,
+    standalone: bool = False,
+) -> str:
+    """Two bars from zero for each bin or category: its share then, and now.
+
+    Args:
+        bars: in the order to show them.
+        name: of what is distributed.
+        most: how many are drawn, those that moved most where there are more; the table beside has all of them.
+        labels: the words.
+        standalone: see the module.
+    """
+    title = labels.distribution_title.format(name=_fit(name, 420))
+    if not bars:
+        return _empty("distribution", title, labels, standalone=standalone)
+    moved = sorted(range(len(bars)), key=lambda index: -abs(bars[index].now - bars[index].before))
+    shown = [bars[index] for index in sorted(moved[:most])]
+    scale = _Scale(0, max(0.01, *(end for bar in shown for end in (bar.before, bar.now))), _NAMES, WIDTH - 150.0)
+    top, step = 62.0, 26.0
+    parts = [_text(0, LINE, title, "title")]
+    parts += _key([labels.distribution_before, labels.distribution_now], 44)
+    described = []
+    for row, bar in enumerate(shown):
+        y = top + step * row
+        before, now = (percent(share, labels.language) for share in (bar.before, bar.now))
+        described.append(f"{bar.name}: {before} → {now}")
+        parts += [
+            _text(_NAMES - 8, y + 13, _fit(bar.name, _NAMES - 8), "", "end"),
+            _rect(scale(0), y + 1, scale(bar.before) - scale(0), 9, css="s1", tip=described[-1]),
+            _rect(scale(0), y + 11, scale(bar.now) - scale(0), 9, css="s0", tip=described[-1]),
+            _text(WIDTH - 140, y + 15, f"{before} → {now}", "muted"),
+        ]
+    parts.append(_line(scale(0), top - 4, scale(0), top + step * len(shown) - 2, "axis"))
+    height = top + step * len(shown) + 4
+    return _svg("distribution", height, title, "; ".join(described), parts, standalone=standalone)
 
 
 # --- One interval beside its figures --------------------------------------------------------------

@@ -59,7 +59,7 @@ and ``details``, the named values that fill it. ``hint`` says what to do, and is
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -100,6 +100,21 @@ class FutureSkillsError(Exception):
             name: translate(value) if isinstance(value, Words) else value for name, value in self.details.items()
         }
         return " ".join(translate(part).format(**details) for part in (self.template, self.hint) if part)
+
+
+def keep_refusal(refusal: FutureSkillsError) -> dict[str, Any]:
+    """A refusal as JSON keeps it, to be said later in any language: ``code``, ``template``, ``hint``, ``details``."""
+    return {
+        "code": refusal.code,
+        "template": refusal.template,
+        "hint": refusal.hint,
+        "details": refusal.details,
+    }
+
+
+def kept_refusal(kept: Mapping[str, Any]) -> FutureSkillsError:
+    """The refusal that ``keep_refusal`` kept."""
+    return FutureSkillsError(kept["template"], hint=kept["hint"], **kept["details"])
 
 
 class UsageError(FutureSkillsError):
@@ -587,6 +602,64 @@ class TooManyRequestsError(FutureSkillsError):
     code = "too_many_requests"
     template = translatable("{name} has asked more than {most} times in this minute.")
     hint = translatable("Ask again in {seconds} s.")
+
+
+class MonitoringError(FutureSkillsError):
+    """Monitoring cannot do what was asked."""
+
+    code = "monitoring_refused"
+
+
+class MonitoringBusyError(MonitoringError):
+    """Another process does it. Details: ``holder``."""
+
+    code = "monitoring_busy"
+    template = translatable("Another process is monitoring: {holder}.")
+    hint = translatable("It goes on by itself; ask again once it is done.")
+
+
+class WindowNotFoundError(MonitoringError):
+    """There is no window of that number. Details: ``window``."""
+
+    code = "window_not_found"
+    template = translatable("There is no window {window}.")
+
+
+class AlertNotFoundError(MonitoringError):
+    """There is no alert of that number. Details: ``alert``."""
+
+    code = "alert_not_found"
+    template = translatable("There is no alert {alert}.")
+    hint = translatable("“manage.py alerts” shows them all.")
+
+
+class AlertClosedError(MonitoringError):
+    """It is closed, or acknowledged, already. Details: ``alert``, ``name``, ``at``."""
+
+    code = "alert_closed"
+    template = translatable("Alert {alert} was dealt with by {name} on {at}, and you had not read it.")
+
+
+class RequestNotFoundError(MonitoringError):
+    """There is no retraining request of that number. Details: ``request``."""
+
+    code = "request_not_found"
+    template = translatable("There is no retraining request {request}.")
+
+
+class RetrainingBusyError(MonitoringError):
+    """One is under way already, or another process works on it. Details: ``request``, ``holder``."""
+
+    code = "retraining_busy"
+    template = translatable("Retraining request {request} is under way: {holder}.")
+
+
+class RetrainingGivenUpError(MonitoringError):
+    """It was taken up again and again, and never got further. Details: ``request``, ``attempts``."""
+
+    code = "retraining_given_up"
+    template = translatable("Retraining request {request} was taken up {attempts} times without getting further.")
+    hint = translatable("The output of the worker says what happened. Mend that, and ask again.")
 
 
 class CampaignError(FutureSkillsError):

@@ -42,9 +42,9 @@ def label_rows(snapshots: pl.DataFrame, *, horizon_months: int, tolerance_months
     observations = snapshots.select(
         schema.ROLE, schema.SKILL, pl.col(schema.PERIOD).alias(schema.LABEL_PERIOD), schema.OBSERVED_LEVEL
     )
-    label_periods = _first_observation(snapshots, horizon_months, tolerance_months)
+    first_observed = label_periods(snapshots, horizon_months=horizon_months, tolerance_months=tolerance_months)
     return (
-        snapshots.join(label_periods, on=[schema.ROLE, schema.PERIOD], how="inner")
+        snapshots.join(first_observed, on=[schema.ROLE, schema.PERIOD], how="inner")
         .join(
             observations.rename({schema.OBSERVED_LEVEL: schema.LABEL}).with_columns(listed=True),
             on=[schema.ROLE, schema.SKILL, schema.LABEL_PERIOD],
@@ -62,8 +62,18 @@ def label_rows(snapshots: pl.DataFrame, *, horizon_months: int, tolerance_months
     )
 
 
-def _first_observation(snapshots: pl.DataFrame, horizon: int, tolerance: int) -> pl.DataFrame:
-    """Role, period -> the first period in the window at which the role has observed levels."""
+def label_periods(snapshots: pl.DataFrame, *, horizon_months: int, tolerance_months: int) -> pl.DataFrame:
+    """Where the labels of each role and period come from.
+
+    Args:
+        snapshots: see ``label_rows``.
+        horizon_months: see ``label_rows``.
+        tolerance_months: see ``label_rows``.
+
+    Returns:
+        ``job_role_name, period, label_period``: the first period in the window at which the role has observed levels; no row
+        where there is none.
+    """
     listed = snapshots.select(schema.ROLE, schema.PERIOD).unique().with_columns(month=month_expression(schema.PERIOD))
     observed = (
         snapshots.filter(pl.col(schema.OBSERVED_LEVEL).is_not_null())
@@ -74,7 +84,7 @@ def _first_observation(snapshots: pl.DataFrame, horizon: int, tolerance: int) ->
     months_later = pl.col("label_month") - pl.col("month")
     return (
         listed.join(observed, on=schema.ROLE)
-        .filter(months_later.is_between(horizon, horizon + tolerance))
+        .filter(months_later.is_between(horizon_months, horizon_months + tolerance_months))
         .group_by(schema.ROLE, schema.PERIOD)
         .agg(pl.col(schema.LABEL_PERIOD).min())
     )

@@ -113,13 +113,21 @@ def read_policy(path: Path) -> GatePolicy:
     Raises:
         PolicyError: it cannot be read, is no YAML, or is no policy; names the first key that is wrong.
     """
+    return parse_policy(read_yaml(path), path=str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """What a policy file says, not yet looked at.
+
+    Raises:
+        PolicyError: it cannot be read, or is no YAML.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PolicyError(path=str(path), problem=error.strerror or "it cannot be read") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise PolicyError(path=str(path), problem=" ".join(str(error).split())) from error
-    return parse_policy(content, path=str(path))
 
 
 def parse_policy(content: Any, *, path: str = "policy") -> GatePolicy:

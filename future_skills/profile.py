@@ -1,6 +1,6 @@
 """The reference profile: how each feature was distributed in the training rows, to tell drift from it later."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,22 @@ from future_skills.manifest import CategoricalProfile, NumericProfile
 TOP_CATEGORIES = 5
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BINS = 20
+
+PAIR: Final = "pair"
+LEVEL_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "period": (),
+    "department": (schema.DEPARTMENT,),
+    "role": (schema.ROLE,),
+    "skill": (schema.SKILL,),
+    "department_skill": (schema.DEPARTMENT, schema.SKILL),
+    PAIR: (schema.ROLE, schema.SKILL),
+}
+"""Level -> what tells its facts of one period apart, coarsest first."""
+
+FIRST_ROWS: Final = 50_000
+"""Rows that are looked at before all of them are."""
+
+_NAMED: Final = (schema.DEPARTMENT, schema.ROLE, schema.SKILL)
 
 
 def short_profile(rows: pl.DataFrame) -> dict[str, NumericProfile | CategoricalProfile]:
@@ -63,7 +79,8 @@ def full_profile(rows: pl.DataFrame, keys: pl.DataFrame) -> dict[str, Any]:
         feature -> {``varies_by``, ``missing``, ``counts``} or {``varies_by``, ``missing``, ``edges``, ``counts``}:
         ``counts[i]`` rows lie in (``edges[i]``, ``edges[i + 1]``], the first bin closed on the left.
     """
-    return {name: {"varies_by": _varies_by(rows[name], keys), **_full(rows[name])} for name in rows.columns}
+    levels = varies_by(rows, keys)
+    return {name: {"varies_by": levels[name], **_full(rows[name])} for name in rows.columns}
 
 
 def _full(values: pl.Series) -> dict[str, Any]:
@@ -87,14 +104,39 @@ def _counts(known: pl.Series) -> dict[str, int]:
     return {str(value): int(count) for value, count in counts.iter_rows()}
 
 
-def _varies_by(values: pl.Series, keys: pl.DataFrame) -> str:
-    """The coarsest level at which the feature has one value: a role's salary is one fact, not hundreds."""
-    frame = keys.select(schema.SNAPSHOT_KEY).with_columns(values.alias("__value"))
-    for level, columns in (
-        ("period", [schema.PERIOD]),
-        ("role", [schema.PERIOD, schema.ROLE]),
-        ("skill", [schema.PERIOD, schema.SKILL]),
-    ):
-        if frame.group_by(columns).agg(pl.col("__value").n_unique())["__value"].max() == 1:
-            return level
-    return "pair"
+def varies_by(rows: pl.DataFrame, keys: pl.DataFrame) -> dict[str, str]:
+    """The coarsest of ``LEVEL_KEYS`` at which each feature has one value: a role's salary is one fact, not hundreds.
+
+    Args:
+        rows: feature columns.
+        keys: period, role and skill of the same rows; the department too where it is known.
+
+    Returns:
+        feature -> level; "pair" where none is coarser. A department is a fact about a role, not about itself.
+    """
+    coded = {name: codes(keys[name]) for name in (schema.PERIOD, *_NAMED) if name in keys.columns}
+    values = {
+        f"value_{name}": codes(rows[name]) if rows[name].dtype == pl.String else rows[name] for name in rows.columns
+    }
+    frame = pl.DataFrame(coded | values)
+    found = {name: level for name, level in ((schema.ROLE, "role"), (schema.SKILL, "skill")) if name in rows.columns}
+    for level, columns in LEVEL_KEYS.items():
+        asked = [name for name in rows.columns if name not in found and name not in columns]
+        if level == PAIR or not set(columns) <= set(coded):
+            continue
+        for part in (frame.head(FIRST_ROWS), frame):  # most features are told apart by the first rows alone
+            one = part.group_by(schema.PERIOD, *columns).agg(_one_value(f"value_{name}") for name in asked)
+            asked = [name for name in asked if one[f"value_{name}"].all()]
+        found |= dict.fromkeys(asked, level)
+    return {name: found.get(name, PAIR) for name in rows.columns}
+
+
+def _one_value(column: str) -> pl.Expr:
+    values = pl.col(column)
+    known = values.count()
+    return (known == 0) | ((known == pl.len()) & (values.min() == values.max()))
+
+
+def codes(names: pl.Series) -> pl.Series:
+    """A number for each distinct text, null where there is none: quicker to group than the texts."""
+    return names.cast(pl.Categorical).to_physical()

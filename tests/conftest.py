@@ -18,6 +18,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     settings.CACHE_DIR = tmp_path / "cache"
     settings.ML_DIR = tmp_path / "ml"
     settings.CAMPAIGNS_DIR = tmp_path / "campaigns"
+    settings.RETRAINING_DIR = tmp_path / "retraining"
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,10 @@ class Right(StrEnum):
     READ_AUDIT = "read_audit"
     READ_PREDICTIONS = "read_predictions"
     PURGE_PREDICTIONS = "purge_predictions"
+    READ_METRICS = "read_metrics"
+    MONITOR = "monitor"
+    HANDLE_ALERTS = "handle_alerts"
+    RETRAIN = "retrain"
     ADMINISTER = "administer"
 
 
@@ -61,6 +65,10 @@ RIGHT_NAMES: Final[Mapping[Right, str]] = {
     Right.READ_AUDIT: translatable("read the audit log"),
     Right.READ_PREDICTIONS: translatable("read the prediction log"),
     Right.PURGE_PREDICTIONS: translatable("purge the prediction log"),
+    Right.READ_METRICS: translatable("read the metrics of the server"),
+    Right.MONITOR: translatable("monitor production"),
+    Right.HANDLE_ALERTS: translatable("deal with alerts"),
+    Right.RETRAIN: translatable("ask for retrainings"),
     Right.ADMINISTER: translatable("administer people and roles"),
 }
 """Each right in words; doors translate them."""
@@ -75,6 +83,9 @@ ROLES: Final[Mapping[str, frozenset[Right]]] = {
             Right.APPROVE_DATA,
             Right.RUN_CAMPAIGNS,
             Right.READ_PREDICTIONS,
+            Right.MONITOR,
+            Right.HANDLE_ALERTS,
+            Right.RETRAIN,
         }
     ),
     "drh_reviewer": frozenset(
@@ -87,6 +98,7 @@ ROLES: Final[Mapping[str, frozenset[Right]]] = {
             Right.CONSULT,
             Right.RUN_CAMPAIGNS,
             Right.OVERRIDE_PREDICTIONS,
+            Right.HANDLE_ALERTS,
         }
     ),
     "operator": frozenset(
@@ -99,6 +111,10 @@ ROLES: Final[Mapping[str, frozenset[Right]]] = {
             Right.READ_AUDIT,
             Right.READ_PREDICTIONS,
             Right.PURGE_PREDICTIONS,
+            Right.READ_METRICS,
+            Right.MONITOR,
+            Right.HANDLE_ALERTS,
+            Right.RETRAIN,
         }
     ),
     "auditor": frozenset({Right.READ, Right.READ_AUDIT, Right.READ_PREDICTIONS}),

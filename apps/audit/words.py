@@ -56,6 +56,14 @@ ACTIONS: Final[Mapping[str, str]] = {
     "serving.override_prediction": translatable("prediction overridden"),
     "serving.withdraw_override": translatable("override of a prediction withdrawn"),
     "serving.purge_predictions": translatable("old predictions purged"),
+    "monitoring.look_at": translatable("window compared"),
+    "monitoring.look_up": translatable("window met by observed levels"),
+    "monitoring.set_policy": translatable("monitoring policy set"),
+    "monitoring.acknowledge_alert": translatable("alert acknowledged"),
+    "monitoring.close_alert": translatable("alert closed"),
+    "monitoring.request_retraining": translatable("retraining asked for"),
+    "monitoring.complete_retraining": translatable("retraining finished"),
+    "monitoring.replay": translatable("track record made"),
 }
 """Code of an act -> what was done, in the order of the data."""
 
@@ -73,6 +81,11 @@ OBJECTS: Final[Mapping[str, str]] = {
     "predictions": translatable("predictions"),
     "campaign": translatable("prediction campaign"),
     "pair": translatable("job role and skill"),
+    "window": translatable("window"),
+    "alert": translatable("alert"),
+    "retraining": translatable("retraining request"),
+    "monitoring_policy": translatable("monitoring policy"),
+    "replay": translatable("track record"),
 }
 """Kind of object -> its name."""
 

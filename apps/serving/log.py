@@ -6,6 +6,7 @@ all of them next. There is no thread of the log's own to start, to stop, or to d
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from itertools import chain
 from threading import Event, Lock
@@ -16,6 +17,7 @@ from pydantic_core import to_json
 
 from apps.accounts.actors import Actor
 from apps.serving.answers import Answers
+from apps.serving.figures import LOG_LAG
 from apps.serving.ids import moment_of
 from apps.serving.models import Prediction
 from future_skills.errors import PredictionLogError, StorageError, Words, translatable
@@ -137,7 +139,7 @@ class GroupCommit:
         Raises:
             PredictionLogError: they could not be written, and none of them was.
         """
-        batch = _Batch(lines)
+        batch, began = _Batch(lines), time.perf_counter()
         with self._lock:
             self._waiting.append(batch)
             first, self._busy = not self._busy, True
@@ -145,6 +147,7 @@ class GroupCommit:
             batch.called.wait()
         if not batch.settled:
             self._write_for_all()
+        LOG_LAG.labels("refused" if batch.problem else "committed").observe(time.perf_counter() - began)
         if batch.problem is not None:
             raise PredictionLogError(problem=batch.problem)
 

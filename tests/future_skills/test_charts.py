@@ -56,7 +56,15 @@ def differences(labels: charts.Labels, *, standalone: bool = False) -> str:
     )
 
 
-ALL = [metrics, confusion, calibration, importances, emergence, differences]
+def announced(labels: charts.Labels, *, standalone: bool = False) -> str:
+    rows = (
+        charts.Announcement(EVIL, 200, 57, 2.4),
+        charts.Announcement("2024-11", 1_000_000, 0, provisional=True),
+    )
+    return charts.announcements(rows, labels=labels, standalone=standalone)
+
+
+ALL = [metrics, confusion, calibration, importances, emergence, differences, announced]
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -129,6 +137,7 @@ def test_nothing_to_show_is_said(language) -> None:
         charts.importances([], labels=labels),
         charts.emergence_curve([], base_rate=None, labels=labels),
         charts.differences([], reference="v1", challenger="v2", labels=labels),
+        charts.announcements([], labels=labels),
     ):
         assert labels.nothing in svg
 

@@ -11,8 +11,8 @@ from apps.accounts.refusals import storage_refusal
 from apps.registry.live import open_suspension
 from apps.serving.campaigns.models import Campaign
 from apps.serving.campaigns.selectors import left_behind
-from apps.serving.campaigns.work import Report, clear_up, is_abandoned_here, said, work_on
-from future_skills.errors import CampaignBusyError, CampaignGivenUpError, FutureSkillsError
+from apps.serving.campaigns.work import Report, clear_up, is_abandoned_here, work_on
+from future_skills.errors import CampaignBusyError, CampaignGivenUpError, FutureSkillsError, keep_refusal
 
 MOST_ATTEMPTS: Final = 5
 """How often a campaign is taken up without getting further before it is given up."""
@@ -50,7 +50,7 @@ def take_up_left_behind(*, on_progress: Report | None = None) -> Iterator[tuple[
             refusal = CampaignGivenUpError(campaign=campaign.pk, attempts=campaign.attempts)
             given_up = Campaign.objects.filter(
                 pk=campaign.pk, lease_holder=campaign.lease_holder, finished_at=None, failed_at=None
-            ).update(lease_holder="", lease_until=None, failed_at=timezone.now(), problem=said(refusal))
+            ).update(lease_holder="", lease_until=None, failed_at=timezone.now(), problem=keep_refusal(refusal))
             if given_up:
                 yield campaign.pk, refusal
             continue

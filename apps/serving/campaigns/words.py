@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.serving.campaigns.models import Campaign, State
 from apps.serving.campaigns.selectors import counts_of
-from future_skills.errors import FutureSkillsError
+from future_skills.errors import kept_refusal
 from future_skills.formatting import integer, language_of, percent, period
 
 STATE_NAMES: Final[Mapping[State, Any]] = {
@@ -30,7 +30,7 @@ def problem_text(campaign: Campaign, translate: Any) -> str:
     kept = campaign.problem
     if kept is None:
         return ""
-    return FutureSkillsError(kept["template"], hint=kept["hint"], **kept["details"]).explain(translate)
+    return kept_refusal(kept).explain(translate)
 
 
 def summary_text(campaign: Campaign) -> str:

@@ -47,6 +47,7 @@ from future_skills.errors import (
     FutureSkillsError,
     ModelSuspendedError,
     StorageError,
+    keep_refusal,
 )
 from future_skills.files import folder_written_whole, sha256_of_file, written_whole
 from future_skills.history import HISTORY_FEATURES
@@ -203,11 +204,11 @@ class _Lease:
 
     def postpone(self, refusal: FutureSkillsError) -> None:
         """Let anybody go on in a while, and say why not at once."""
-        self._change(lease_holder="", lease_until=timezone.now() + RETRY, problem=said(refusal))
+        self._change(lease_holder="", lease_until=timezone.now() + RETRY, problem=keep_refusal(refusal))
 
     def fail(self, refusal: FutureSkillsError) -> None:
         """End the campaign without a result."""
-        self._change(lease_holder="", lease_until=None, failed_at=timezone.now(), problem=said(refusal))
+        self._change(lease_holder="", lease_until=None, failed_at=timezone.now(), problem=keep_refusal(refusal))
 
     def finish(self, **result: Any) -> None:
         """End it with its result, in the caller's transaction."""
@@ -222,16 +223,6 @@ class _Lease:
 
 def _under_way(campaign: Campaign) -> Any:
     return Campaign.objects.filter(pk=campaign.pk, finished_at=None, failed_at=None)
-
-
-def said(refusal: FutureSkillsError) -> dict[str, Any]:
-    """A refusal as a row keeps it."""
-    return {
-        "code": refusal.code,
-        "template": refusal.template,
-        "hint": refusal.hint,
-        "details": refusal.details,
-    }
 
 
 # --- Scoring --------------------------------------------------------------------------------------------------------------

@@ -67,7 +67,8 @@ class Address:
 
     @property
     def in_api(self) -> bool:
-        return self.path.startswith("/api/")
+        """Whether it takes tokens, and says no as the API does."""
+        return self.path.startswith("/api/") or getattr(self.view, "takes_tokens", False)
 
     @property
     def methods(self) -> list[str]:

@@ -113,9 +113,9 @@ def test_it_counts_until_its_last_day_and_not_after(seen: Seen, monkeypatch: pyt
     assert OVERRIDES.now().of(seen.role, seen.skill) is not None
     for days, counts in ((1, True), (2, False)):
         day = in_days(days)
-        monkeypatch.setattr(selectors.timezone, "localdate", lambda day=day: day)
-        assert (selectors.OverridesReader().now().of(seen.role, seen.skill) is not None) is counts
-        monkeypatch.undo()
+        with monkeypatch.context() as later:
+            later.setattr(selectors.timezone, "localdate", lambda day=day: day)
+            assert (selectors.OverridesReader().now().of(seen.role, seen.skill) is not None) is counts
 
 
 @pytest.mark.parametrize(

@@ -43,13 +43,13 @@ def pin(settings: Any) -> Callable[..., None]:
 
 
 @pytest.fixture
-def restart(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """Start a server: what it says on stderr."""
+def restart(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Start a server: what it says in its log."""
 
     def start_again() -> str:
-        capsys.readouterr()
+        caplog.clear()
         start()
-        return capsys.readouterr().err
+        return caplog.text
 
     return start_again
 
