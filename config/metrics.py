@@ -8,6 +8,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -58,8 +59,15 @@ def count_request(*, method: str, route: str, status: int, seconds: float) -> No
         status: of HTTP.
         seconds: from the request to the beginning of the answer.
     """
-    REQUESTS.labels(method, route, status).inc()
-    LATENCY.labels(method, route).observe(seconds)
+    requests, latency = _series(method, route, status)
+    requests.inc()
+    latency.observe(seconds)
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The two that an answer counts in; kept, since looking them up costs as much as counting."""
+    return REQUESTS.labels(method, route, status), LATENCY.labels(method, route)
 
 
 def _count_fault(**_signal: Any) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from config.logs import TEXT_FORMAT
 from future_skills.retention import shortest_retention
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -285,7 +284,7 @@ LOGGING = {
         "request_id": {"()": "config.logs.WithRequestId"},
         "fault": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: bool(record.exc_info)},
     },
-    "formatters": {"json": {"()": "config.logs.JsonLines"}, "text": {"format": TEXT_FORMAT}},
+    "formatters": {"json": {"()": "config.logs.JsonLines"}, "text": {"()": "config.logs.TextLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {

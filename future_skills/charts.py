@@ -1033,7 +1033,7 @@ def _windows_key(points: Sequence[WindowPoint], labels: Labels) -> list[str]:
     for known, word in labels.windows_known.items():
         if known in there:
             parts += [_window_mark(known, x, y - 4, word), _text(x + 12, y, word)]
-            x += 34 + len(word) * _CHARACTER
+            x += 46 + len(word) * _CHARACTER
     if any(point.today is not None for point in points):
         parts += [_line(x - 5, y - 4, x + 9, y - 4, "today"), _text(x + 16, y, labels.windows_today)]
     return parts
@@ -1062,8 +1062,9 @@ def _window_point(point: WindowPoint, up: _Scale, place: tuple[float, float], la
             style = "interval" if one.known == "estimated" else "interval sure"
             parts.append(_line(x, up(one.low), x, up(one.high), style))
         parts.append(_window_mark(one.known, x, up(one.value), _share_words(point, one, labels)))
-        if step > 44:
-            parts.append(_text(x + 9, up(one.value) + 4, percent(one.value, labels.language), "halo"))
+        if step > 44:  # the first of several on the left, so that it is not written over the second
+            beside, anchor = (-9, "end") if index < count - 1 else (9, "start")
+            parts.append(_text(x + beside, up(one.value) + 4, percent(one.value, labels.language), "halo", anchor))
     return parts
 
 

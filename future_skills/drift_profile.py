@@ -4,7 +4,7 @@ The rows are those that the version was trained on and the newest snapshot known
 clears a drift that has become normal. Everything is counted in independent units (``drift_units``).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -266,21 +266,30 @@ def build_reference(rows: pl.DataFrame, *, features: Collection[str] = schema.BA
     if rows.is_empty():
         raise NotEnoughDataError(translatable("There are no rows to compare later ones with."))
     said = [name for name in (PREDICTED, CONFIDENCE) if name in rows.columns and name not in features]
-    levels = varies_by(rows.select(features), rows) | dict.fromkeys(said, PAIR)
+    levels = varies_by(rows.select(features), rows)
     keys = key_codes(rows)
-    units = {level: units_of(rows, keys, level) for level in sorted(set(levels.values()))}
+    units = {level: units_of(rows, keys, level) for level in sorted({*levels.values(), *(PAIR for _name in said)})}
     crossed = {level: crossed_units(keys, level) for level in units if len(LEVEL_KEYS[level]) == 2}
     periods = tuple(rows[schema.PERIOD].unique().sort())
     return ReferenceProfile(
         periods=periods,
         rows=rows.height,
-        features=tuple(
-            _described(name, rows, levels[name], units[levels[name]], crossed.get(levels[name]))
-            for name in (*features, *said)
+        features=(
+            *(_described(name, rows, levels[name], units[levels[name]], crossed.get(levels[name])) for name in features),
+            *_said(rows, said),
         ),
         clusters={level: {c: dict(n) for c, n in units[level].clusters.items()} for level in sorted(crossed)},
         trend=trend_by_skill(rows.filter(pl.col(schema.PERIOD) == periods[-1])) if "trend_score" in features else {},
     )
+
+
+def _said(rows: pl.DataFrame, names: Collection[str]) -> Iterator[AnyReference]:
+    """What the version said, of the rows that it was asked about: a pair counts once among these, whatever its other rows."""
+    for name in names:
+        told = rows.filter(pl.col(name).is_not_null())
+        if not told.is_empty():
+            keys = key_codes(told)
+            yield _described(name, told, PAIR, units_of(told, keys, PAIR), crossed_units(keys, PAIR))
 
 
 def comparable(rows: pl.DataFrame, columns: Collection[str], *, name: str) -> pl.DataFrame:

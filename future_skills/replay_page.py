@@ -3,38 +3,11 @@
 import re
 from collections.abc import Sequence
 from html import escape
-from typing import Final
 
-from future_skills import charts, replay_text
+from future_skills import charts, offline_page, replay_text
 from future_skills.evaluation_text import TextTable
 from future_skills.formatting import Language
 from future_skills.replay import ReplayedPeriod, TrackRecord
-
-_STYLE: Final = """\
-:root { color-scheme: light dark; --page: #ffffff; --ink: #1b2533; --muted: #566273; --line: #dde2e8; --accent: #1d5fa8;
-  --second: #7b8794; --third: #b3bcc7; }
-@media (prefers-color-scheme: dark) { :root { --page: #12161d; --ink: #e4e9f0; --muted: #a3aebc; --line: #2c3542;
-  --accent: #79b4f2; --second: #8f9bab; --third: #5a6675; } }
-:root { --chart-page: var(--page); --chart-ink: var(--ink); --chart-muted: var(--muted); --chart-grid: var(--line);
-  --chart-accent: var(--accent); --chart-second: var(--second); --chart-third: var(--third); }
-body { margin: 0 auto; max-width: 72rem; padding: 1.5rem 1rem 3rem; background: var(--page); color: var(--ink);
-  font: 1rem/1.5 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
-h1 { font-size: 1.75rem; line-height: 1.25; margin: 0 0 1rem; }
-h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; }
-p, li { max-width: 80ch; }
-.answer { font-size: 1.25rem; }
-.muted { color: var(--muted); }
-.scroll { overflow-x: auto; }
-svg.chart { max-width: 100%; height: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { position: sticky; top: 0; background: var(--page); }
-tbody th { position: static; font-weight: 400; white-space: nowrap; }
-td.number, th.number { text-align: right; }
-td.number { white-space: nowrap; }
-summary { cursor: pointer; font-weight: 600; margin: 1rem 0 0.5rem; }
-@media print { details { display: block; } .scroll { overflow: visible; } }
-"""
 
 
 def page(record: TrackRecord, language: Language) -> str:
@@ -44,23 +17,32 @@ def page(record: TrackRecord, language: Language) -> str:
         record: the track record.
         language: of the page.
     """
-    title = escape(replay_text.title(language))
+    title = replay_text.title(language)
+    head = f'<h1>{escape(title)}</h1>\n<p class="answer">{escape(replay_text.headline(record, language))}</p>\n'
+    return offline_page.document(title, head + body(record, language), language)
+
+
+def body(record: TrackRecord, language: Language) -> str:
+    """What stands below the title and the first sentence: HTML.
+
+    Args:
+        record: the track record.
+        language: of the page.
+    """
     parts = [
-        f"<h1>{title}</h1>",
-        f'<p class="answer">{escape(replay_text.headline(record, language))}</p>',
-        charts.announcements(_announcements(record), labels=charts.LABELS[language]),
+        _scrolled(charts.announcements(_announcements(record), labels=charts.LABELS[language]), record, language),
         f'<p class="muted">{escape(replay_text.how(record, language))}</p>',
         *_periods(record, language),
         *_section(replay_text.record_table(record, language)),
         *_section(replay_text.figures_table(record, language)),
         *(_folded(table) for one in record.periods for table in replay_text.pair_tables(one, language)),
     ]
-    head = (
-        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
-        f"<style>\n{_STYLE}{charts.stylesheet()}</style>\n</head>\n"
-    )
-    return head + "<body>\n<main>\n" + "\n".join(parts) + "\n</main>\n</body>\n</html>\n"
+    return "\n".join(parts)
+
+
+def _scrolled(chart: str, record: TrackRecord, language: Language) -> str:
+    label = escape(replay_text.record_table(record, language).title)
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{chart}</div>'
 
 
 def _announcements(record: TrackRecord) -> list[charts.Announcement]:
@@ -91,7 +73,7 @@ def _section(table: TextTable) -> list[str]:
 
 
 def _folded(table: TextTable) -> str:
-    return f"<details><summary>{escape(table.title)}</summary>\n{_table(table)}\n</details>"
+    return f'<details class="fold"><summary>{escape(table.title)}</summary>\n{_table(table)}\n</details>'
 
 
 def _table(table: TextTable) -> str:
@@ -100,7 +82,8 @@ def _table(table: TextTable) -> str:
     )
     rows = "\n".join(f"<tr>{_cells(row, table)}</tr>" for row in table.rows)
     label = f'role="region" tabindex="0" aria-label="{escape(table.title)}"'
-    return f'<div class="scroll" {label}><table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+    head = f"<thead><tr>{heads}</tr></thead>"
+    return f'<div class="scroll" {label}><table class="data">{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _cells(row: Sequence[str], table: TextTable) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -211,6 +212,15 @@ def request_rows(found: Iterable[RetrainRequest]) -> list[RequestRow]:
     return [RequestRow(one, REQUEST_STATES[one.state], request_sentence(one)) for one in found]
 
 
+def last_request_sentence(rows: Sequence[RequestRow]) -> str:
+    """Where the first of some requests stands."""
+    if not rows:
+        return gettext("Nobody asked for a retraining yet.")
+    return gettext("Retraining request {number}: {sentence}").format(
+        number=rows[0].request.pk, sentence=rows[0].sentence
+    )
+
+
 def changes_sentence(changes: Mapping[str, Any]) -> str:
     """How much a candidate would have said otherwise in the last campaign."""
     moved = sum(move["pairs"] for move in changes["moves"])
@@ -321,7 +331,7 @@ def policy_parts(policy: MonitoringPolicy) -> list[tuple[Text, list[Rule]]]:
 
 
 def _threshold(name: StatisticName, least: float) -> Rule:
-    return Rule(gettext(STATISTICS[name]).capitalize(), _at_least(fmt.decimal(least, language(), 2)))
+    return Rule(capfirst(gettext(STATISTICS[name])), _at_least(fmt.decimal(least, language(), 2)))
 
 
 def _at_least(value: str) -> str:

@@ -19,6 +19,8 @@ from future_skills.drift_profile import CONFIDENCE, PREDICTED, build_reference
 from future_skills.errors import NotReproducibleError, translatable
 from future_skills.performance import declared
 
+_KEPT: Final = tuple(dict.fromkeys((*schema.SNAPSHOT_KEY, *schema.BASE_FEATURES)))
+
 _AT_ONCE: Final = 100_000
 """Pairs of the newest snapshot scored at a time."""
 
@@ -35,8 +37,7 @@ def reference_of(version: ModelVersion) -> Reference:
         return known
     newest = newest_period_known(version)
     rows = pl.concat([training_rows(version), _scored_snapshot(version, newest)], how="diagonal")
-    features = [name for name in schema.BASE_FEATURES if name in version.words.features.columns]
-    profile = build_reference(rows, features=features)
+    profile = build_reference(rows, features=[name for name in schema.BASE_FEATURES if name in rows.columns])
     made = Reference(
         version=version,
         newest_period=newest,
@@ -54,7 +55,9 @@ def reference_of(version: ModelVersion) -> Reference:
 
 
 def training_rows(version: ModelVersion) -> pl.DataFrame:
-    """The rows that a version was trained on: ``schema.SNAPSHOT_KEY`` and the base features that it reads.
+    """The rows that a version was trained on: ``schema.SNAPSHOT_KEY`` and the base features, whether it reads them or not.
+
+    A new skill is news to HR, also where the version knows skills by their other features alone.
 
     Raises:
         NotReproducibleError: they are not known, or were not kept.
@@ -72,8 +75,7 @@ def training_rows(version: ModelVersion) -> pl.DataFrame:
         label_period_column=manifest.dataset.label_period_column,
     ).frame
     places = version_rows(version).filter(pl.col("part") == "train")["row"]
-    read = [name for name in schema.BASE_FEATURES if name in manifest.features.columns]
-    return frame[places].select(list(dict.fromkeys((*schema.SNAPSHOT_KEY, *read))))
+    return frame[places].select(name for name in _KEPT if name in frame.columns)
 
 
 def newest_period_known(version: ModelVersion) -> str:
@@ -99,11 +101,7 @@ def newest_period_known(version: ModelVersion) -> str:
 def _scored_snapshot(version: ModelVersion, period: str) -> pl.DataFrame:
     """The pairs of a period, and what a version says of them: what it says of rows it was trained on tells nothing."""
     predictor, parts = open_predictor(version), []
-    columns = version.words.features.columns
-    read = [name for name in schema.BASE_FEATURES if name in columns]
     for rows in pairs_at(period, with_history=bool(version.words.features.history), size=_AT_ONCE):
         said = predictor.predict(rows).to_frame()
-        parts.append(
-            rows.select(list(dict.fromkeys((*schema.SNAPSHOT_KEY, *read)))).hstack(said.select(PREDICTED, CONFIDENCE))
-        )
+        parts.append(rows.select(_KEPT).hstack(said.select(PREDICTED, CONFIDENCE)))
     return pl.concat(parts)

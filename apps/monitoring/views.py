@@ -207,9 +207,11 @@ def retraining_list(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("monitoring:retraining", asked.pk)
     page = table_page(request, selectors.requests())
+    rows = pages.request_rows(page.rows)
     context = SECTION | {
         "page": page,
-        "rows": pages.request_rows(page.rows),
+        "rows": rows,
+        "sentence": pages.last_request_sentence(rows),
         "under_way": any(not one.over for one in page.rows),
         "live": live_deployment(),
         "alert": next(iter(pages.alert_rows(selectors.alerts().filter(pk=about))), None) if about else None,

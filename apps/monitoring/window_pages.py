@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.monitoring.models import DriftFinding, PerformanceFinding, Window
-from apps.monitoring.pages import accuracy_of, share_words, told_of
+from apps.monitoring.pages import share_words, told_of
 from apps.monitoring.words import SEVERITY_NAMES, language, window_name
 from apps.registry.pages import LEVEL_NAMES
 from future_skills import charts, drift_text, estimate_text, performance_text, schema
@@ -45,7 +46,7 @@ LISTED_KINDS: Final[Mapping[str, Text]] = {
 }
 
 _NOTHING_LISTED: Final[Mapping[str, Text]] = {
-    "unseen": _("None: every job role, skill and category is known to the version."),
+    "unseen": _("None, among what the version reads."),
     "out_of_range": _("None: every number lies inside what the version was trained on."),
     "missing": _("None beyond what training missed too."),
 }
@@ -139,9 +140,8 @@ def _feature_row(one: FeatureDrift) -> FeatureRow:
 
 
 def _statistic_row(one: Statistic) -> StatisticRow:
-    name = gettext(drift_text.STATISTICS[one.name])
     return StatisticRow(
-        name=name[0].upper() + name[1:],
+        name=capfirst(gettext(drift_text.STATISTICS[one.name])),
         effect=fmt.decimal(one.effect, language()),
         threshold=fmt.decimal(one.threshold, language()),
         usual=fmt.decimal(one.usual, language()),
@@ -409,7 +409,7 @@ def window_parts(window: Window, finding: DriftFinding | None, known: Performanc
             "worth": worth,
             "worth_sentences": performance_text.sentences(worth, code),
             "worth_rows": worth_rows(worth),
-            "declared": accuracy_of(worth.declared),
+            "is_its_test": window.version.words.split.test_period in worth.periods,
             "estimate": guess,
             "estimate_sentence": estimate_text.sentence(guess, code),
             "conditions": condition_rows(guess),

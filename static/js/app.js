@@ -41,6 +41,15 @@
     event.detail.isError = false;
   });
 
+  // The menu of the header closes on a click elsewhere, and on Escape.
+  var menu = document.getElementById("menu");
+  if (menu) {
+    document.addEventListener("click", function (event) { if (!menu.contains(event.target)) menu.open = false; });
+    menu.addEventListener("keydown", function (event) {
+      if (event.key === "Escape" && menu.open) { menu.open = false; menu.querySelector("summary").focus(); }
+    });
+  }
+
   // Copy buttons appear where the browser can copy.
   function showCopy(scope) {
     if (!navigator.clipboard) return;

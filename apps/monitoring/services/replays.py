@@ -18,7 +18,7 @@ from apps.registry.models import ModelVersion
 from apps.registry.selectors import find_version
 from apps.workforce.selectors import facts_changed_since, newest_event, snapshots_frame
 from future_skills import schema
-from future_skills.errors import NotReproducibleError, UsageError, translatable
+from future_skills.errors import NotEnoughDataError, NotReproducibleError, UsageError, translatable
 from future_skills.replay import ReplayedPeriod, TrackRecord, replay, track_record
 from future_skills.training import Recipe
 
@@ -61,7 +61,7 @@ def replay_facts(
     found = _begun(actor, of, {**asdict(recipe), **months}, periods)
     done = {one["period"]: one for one in found.done}
     left = [period for period in periods if period not in done]
-    steps = replay(facts, recipe=recipe, periods=left, **months) if left else iter(())
+    steps = replay(facts, recipe=recipe, periods=left, **months)
     for period in left:
         on_period(period, len(done), len(periods))
         done[period] = next(steps).record.model_dump(mode="json")
@@ -85,14 +85,20 @@ def _recipe(version: ModelVersion) -> Recipe:
 
 
 def _periods(facts: pl.DataFrame, first: str | None, last: str | None) -> list[str]:
-    """The periods of the facts between two, in order; all of them where the facts are none, so that the replay says so.
+    """The periods of the facts between two, in order.
 
     Raises:
+        NotEnoughDataError: there are no facts.
         UsageError: none lies between them.
     """
+    if facts.is_empty():
+        raise NotEnoughDataError(
+            translatable("There are no HR facts to replay."),
+            hint=translatable("Import them with “manage.py import_snapshots FILE”."),
+        )
     there: list[str] = facts[schema.PERIOD].unique().sort().to_list()
     kept = [period for period in there if (first or "") <= period <= (last or "9999-99")]
-    if there and not kept:
+    if not kept:
         raise UsageError(
             translatable("No snapshot lies between {first} and {last}. Periods: {periods}."),
             first=first or "—",
@@ -106,7 +112,11 @@ def _begun(actor: Actor, version: ModelVersion, recipe: dict[str, Any], periods:
     """The same question that was left unfinished while the facts are what they were, else a new one."""
     asked = {"version": version, "recipe": recipe, "periods": periods}
     left = Replay.objects.filter(version=version, finished_at=None).order_by("-pk").first()
-    if left is not None and (left.recipe, left.periods) == (recipe, periods) and not facts_changed_since(left.facts_event):
+    if (
+        left is not None
+        and (left.recipe, left.periods) == (recipe, periods)
+        and not facts_changed_since(left.facts_event)
+    ):
         return left
     return Replay.objects.create(
         **asked, made_at=timezone.now(), made_by=actor.name, facts_event=newest_event(), done=[], content={}
