@@ -219,6 +219,7 @@ TAGS: Final = {
     "versions": _("Versions"),
     "promotion": _("Promotion"),
     "validation sample": _("Validation sample"),
+    "monitoring": _("Monitoring"),
     "audit": _("Audit log"),
     "account": _("Account"),
 }

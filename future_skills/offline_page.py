@@ -15,12 +15,13 @@ _RULES: Final = """\
   --accent: #79b4f2; --second: #8f9bab; --third: #5a6675; --low: #2b4767; --medium: #5b93cf; --high: #c4e0ff; } }
 :root { --chart-page: var(--page); --chart-ink: var(--ink); --chart-muted: var(--muted); --chart-grid: var(--line);
   --chart-accent: var(--accent); --chart-second: var(--second); --chart-third: var(--third); }
-body { margin: 0 auto; max-width: 72rem; padding: 1.5rem 1rem 3rem; background: var(--page); color: var(--ink);
+body { margin: 0 auto; max-width: 80rem; padding: 1.5rem 1rem 3rem; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.75rem; line-height: 1.25; margin: 0 0 1rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 0.25rem; }
 p, li, dd { max-width: 80ch; overflow-wrap: anywhere; }
+a { color: var(--accent); }
 small, .muted { color: var(--muted); }
 .answer { font-size: 1.25rem; }
 .tag { border: 1px solid currentcolor; border-radius: 3px; padding: 0 0.35rem; font-size: 0.875rem; color: var(--muted); }
@@ -28,17 +29,19 @@ small, .muted { color: var(--muted); }
 .level-low { background: var(--low); }
 .level-medium { background: var(--medium); }
 .level-high { background: var(--high); }
+.verdict { white-space: nowrap; }
 .verdict.drift, .verdict.fails { font-weight: 700; }
+.alerts, .conditions { list-style: none; padding: 0; }
 .facts-list { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: 0.35rem 1.5rem; }
 .facts-list dt { color: var(--muted); }
 .facts-list dd { margin: 0; }
 .scroll { overflow-x: auto; }
 svg.chart { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th small { display: block; font-weight: 400; }
 thead th { position: sticky; top: 0; background: var(--page); }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; white-space: nowrap; }
 td.number, th.number { text-align: right; }
 td.number { white-space: nowrap; }
 td.prose { min-width: 16rem; }

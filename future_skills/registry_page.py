@@ -183,6 +183,25 @@ class VersionDetails:
     promotion: Promotion = Promotion()
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What monitoring says of production, in French words.
+
+    Attributes:
+        at: when something new was found last, with a time zone.
+        version: whose window was looked at last.
+        window: that window.
+        known: what is known of it.
+        alerts: each open alert, the most severe first.
+    """
+
+    at: datetime
+    version: str
+    window: str
+    known: str
+    alerts: tuple[str, ...]
+
+
 def registry_page(
     *,
     history: Sequence[HistoryLine],
@@ -190,6 +209,7 @@ def registry_page(
     production: Production,
     updated_at: datetime,
     updated_by: str = "",
+    watched: Watched | None = None,
 ) -> str:
     """The whole page, in Markdown.
 
@@ -199,6 +219,7 @@ def registry_page(
         production: what is in production and what was.
         updated_at: when the registry changed last, with a time zone.
         updated_by: who changed it; "" where nobody did yet.
+        watched: what monitoring says; None where it has not looked yet.
     """
     current = next((version for version in details if version.retracted is None), None)
     sections = [
@@ -222,6 +243,7 @@ def registry_page(
         "## Dépannage",
         _troubleshooting(current.manifest.version if current else "v2"),
         "## Signes de dérive",
+        _watch(watched, updated_at),
         DRIFT,
         "## Références",
         REFERENCES,
@@ -661,6 +683,20 @@ def _importances(manifest: Manifest) -> list[str]:
 
 def _negative(value: float | None) -> float | None:
     return None if value is None else -value
+
+
+def _watch(watched: Watched | None, near: datetime) -> str:
+    """What is watched, the last window, the open alerts."""
+    if watched is None:
+        return f"La production n'a pas encore été surveillée{NBSP}: `python manage.py monitor` le fait."
+    lines = [
+        ("Version surveillée", _code(watched.version)),
+        ("Dernière fenêtre", f"{_escaped(watched.window)} ({_moment(watched.at, near)})"),
+        ("Ce qu'on en sait", _escaped(watched.known)),
+        ("Alertes ouvertes", "" if watched.alerts else "aucune"),
+    ]
+    alerts = "".join(f"\n  - {_escaped(alert)}" for alert in watched.alerts)
+    return _bullets(lines) + (f"\n- **Alertes ouvertes**{NBSP}:{alerts}" if alerts else "")
 
 
 def _targets(current: VersionDetails | None) -> str:

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.monitoring.models import Alert, AlertState, PerformanceFinding, RequestState, RetrainRequest, Window
+from apps.monitoring.models import (
+    Alert,
+    AlertState,
+    DriftFinding,
+    PerformanceFinding,
+    RequestState,
+    RetrainRequest,
+    Window,
+)
 from future_skills import formatting
 from future_skills.drift_profile import CONFIDENCE, PREDICTED
 from future_skills.errors import kept_refusal
@@ -108,6 +116,12 @@ def alert_text(alert: Alert) -> str:
         first=window_name(alert.first_window), last=window_name(alert.last_window)
     )
     return f"{seen} {_NEXT[alert.kind]}"
+
+
+def alarms_sentence(finding: DriftFinding) -> str:
+    """How many alarms a window has."""
+    alarms = finding.alarms
+    return ngettext("{n} alarm", "{n} alarms", alarms).format(n=alarms) if alarms else gettext("quiet")
 
 
 def worth_sentence(found: PerformanceFinding) -> str:

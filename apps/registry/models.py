@@ -512,3 +512,29 @@ class PinSighting(models.Model):
 
     def __str__(self) -> str:
         return self.pinned or "—"
+
+
+class WatchSummary(models.Model):
+    """What monitoring says of production, for the registry's page; the newest row counts.
+
+    Written by ``apps.monitoring``, which knows the registry; the registry does not know monitoring.
+
+    Attributes:
+        version: name of the version whose window was looked at last.
+        window: that window, in French words.
+        known: what is known of it, in French words.
+        alerts: each open alert, in French words, the most severe first.
+    """
+
+    version = models.CharField(max_length=64)
+    window = models.CharField(max_length=200)
+    known = models.TextField()
+    alerts = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.window}"

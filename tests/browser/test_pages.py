@@ -106,6 +106,7 @@ def test_everything_works_without_javascript(open_page, registry) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Version v2")
     page.get_by_text("Fichiers et empreintes", exact=True).first.click()
     expect(page.get_by_text("future_skills_model_v2.pkl")).to_be_visible()
+    page.locator("#menu summary").click()
     page.get_by_role("button", name="English").click()
     expect(page.get_by_text("What it is worth, beside the baselines")).to_be_visible()
     page.get_by_role("link", name="Compare with v1").click()

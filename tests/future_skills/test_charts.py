@@ -64,7 +64,29 @@ def announced(labels: charts.Labels, *, standalone: bool = False) -> str:
     return charts.announcements(rows, labels=labels, standalone=standalone)
 
 
-ALL = [metrics, confusion, calibration, importances, emergence, differences, announced]
+def windows(labels: charts.Labels, *, standalone: bool = False) -> str:
+    shares = (
+        charts.WindowShare("provisional", 0.967, 0.957, 0.976),
+        charts.WindowShare("estimated", 0.962, 0.938, 0.986),
+    )
+    points = (
+        charts.WindowPoint(EVIL, (charts.WindowShare("measured", 0.961, 0.950, 0.971),), 0.961),
+        charts.WindowPoint("2024-11", shares, 0.967),
+        charts.WindowPoint("2025-02", ()),
+    )
+    declared = charts.Declared(0.961, 0.950, 0.971)
+    return charts.windows_over_time(points, declared=declared, labels=labels, standalone=standalone)
+
+
+def distribution(labels: charts.Labels, *, standalone: bool = False) -> str:
+    bars = [
+        charts.ShareThenNow(EVIL, 0.713, 0.958),
+        *(charts.ShareThenNow(f"{i} – {i + 1}", 0.01, 0) for i in range(40)),
+    ]
+    return charts.distribution(bars, name=EVIL, labels=labels, standalone=standalone)
+
+
+ALL = [metrics, confusion, calibration, importances, emergence, differences, announced, windows, distribution]
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -138,6 +160,9 @@ def test_nothing_to_show_is_said(language) -> None:
         charts.emergence_curve([], base_rate=None, labels=labels),
         charts.differences([], reference="v1", challenger="v2", labels=labels),
         charts.announcements([], labels=labels),
+        charts.windows_over_time([], labels=labels),
+        charts.windows_over_time([charts.WindowPoint("2024-02", ())], labels=labels),
+        charts.distribution([], name="a", labels=labels),
     ):
         assert labels.nothing in svg
 
@@ -150,6 +175,8 @@ def test_flat_values_still_draw(value: float) -> None:
         charts.emergence_curve([charts.EmergenceCurve("v1", (charts.EmergencePoint(1, value, value),))], base_rate=0.0),
         charts.calibration([charts.CalibrationCurve("v1", (charts.CalibrationBin(value, value, 1),))]),
         charts.differences([Difference("accuracy", value, value, 0.0, 0.0)], reference="v1", challenger="v2"),
+        charts.windows_over_time([charts.WindowPoint("a", (charts.WindowShare("measured", value),))] * 60),
+        charts.distribution([charts.ShareThenNow("a", value, value)], name="b"),
     )
     for svg in drawings:
         assert svg.startswith("<svg")
@@ -166,3 +193,18 @@ def test_a_strip_draws_an_interval_what_is_required_and_where_it_goes_beyond_the
     assert 'class="axis"' in beyond
     assert 'aria-hidden="true"' in beyond
     assert " style=" not in beyond
+
+
+def test_a_window_is_drawn_as_what_is_known_of_it_and_its_value_read_aloud() -> None:
+    svg = windows(charts.ENGLISH)
+    assert svg.count('class="band"') == 1
+    assert svg.count("<polygon") == 2  # the estimate, and its place in the key
+    assert "2024-11, provisional: 96.7% (95.7% / 97.6%), 2024-11, estimated, not measured: 96.2%" in svg
+    assert "“same as today” 96.7%" in svg
+
+
+def test_of_many_bins_those_that_moved_most_are_drawn_in_their_order() -> None:
+    bars = [charts.ShareThenNow(str(number), 0.1, 0.1 + number / 1000) for number in range(30)]
+    svg = charts.distribution(bars, name="a", most=3, labels=charts.ENGLISH)
+    assert [f">{number}<" in svg for number in (26, 27, 28, 29)] == [False, True, True, True]
+    assert svg.index(">27<") < svg.index(">29<")

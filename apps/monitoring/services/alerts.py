@@ -7,6 +7,7 @@ from apps.accounts.rights import Right, verb
 from apps.audit.services import record, turn
 from apps.monitoring.models import Alert
 from apps.monitoring.selectors import find_alert
+from apps.monitoring.telling import tell_registry
 from apps.registry.words import moment, required_words
 from future_skills.errors import AlertClosedError, translatable
 
@@ -73,3 +74,4 @@ def _recorded(actor: Actor, act: str, alert: Alert, reason: str) -> None:
             "reason": reason,
         },
     )
+    tell_registry(name=actor.name)

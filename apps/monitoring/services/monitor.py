@@ -25,6 +25,7 @@ from apps.monitoring.references import reference_of
 from apps.monitoring.retraining import request_by_policy
 from apps.monitoring.selectors import series_of
 from apps.monitoring.tasks import run_retraining
+from apps.monitoring.telling import tell_registry
 from apps.monitoring.windows import DEFAULT_KINDS, Pending, answers_of, pending
 from apps.registry.models import ModelVersion
 from apps.registry.store import version_rows
@@ -98,6 +99,8 @@ def monitor(*, actor: Actor, kinds: Sequence[str] = DEFAULT_KINDS, on_step: Repo
             go_on()
             on_step(f"{window.version.name} {window.name}")
             _look_up(window, observed, policy, actor, done)
+        with transaction.atomic():
+            tell_registry(name=actor.name)
         done.request = request_by_policy(policy=policy, opened=done.opened)
     if done.request is not None and not done.request.over:
         run_retraining.enqueue(done.request.pk)

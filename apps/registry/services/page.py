@@ -23,6 +23,7 @@ from apps.registry.models import (
     Suspension,
     ValidationSample,
     VersionNote,
+    WatchSummary,
     WorksCouncilRecord,
 )
 from apps.registry.selectors import all_versions
@@ -36,6 +37,7 @@ from future_skills.registry_page import (
     Promotion,
     Served,
     VersionDetails,
+    Watched,
     registry_page,
 )
 
@@ -95,6 +97,7 @@ def registry_page_text() -> str:
         production=_production(council),
         updated_at=updated_at,
         updated_by=updated_by,
+        watched=_watched(),
     )
 
 
@@ -119,6 +122,14 @@ def _promotions(versions: list[int]) -> tuple[dict[int, Promotion], WorksCouncil
             council=council.state if council else None,
         )
     return found, records.get(None)
+
+
+def _watched() -> Watched | None:
+    """What monitoring said last."""
+    told = WatchSummary.objects.first()
+    if told is None:
+        return None
+    return Watched(timezone.localtime(told.created_at), told.version, told.window, told.known, tuple(told.alerts))
 
 
 def _production(council: WorksCouncilRecord | None) -> Production:
@@ -146,6 +157,7 @@ _FACTS: Final = (
     (Suspension, "ended_at", "ended_by"),
     (WorksCouncilRecord, "created_at", "created_by"),
     (GatePolicyChoice, "created_at", "created_by"),
+    (WatchSummary, "created_at", "created_by"),
 )
 """Everything that changes the page, with the columns that say when and by whom; the newest row has the highest key."""
 

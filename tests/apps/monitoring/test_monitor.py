@@ -15,7 +15,8 @@ from apps.audit.services import verify_chain
 from apps.monitoring import windows
 from apps.monitoring.models import Alert, DriftFinding, PerformanceFinding, Reference, Watch, Window
 from apps.monitoring.references import newest_period_known, reference_of
-from apps.registry.models import Deployment
+from apps.registry.models import Deployment, WatchSummary
+from apps.registry.services.page import registry_page_text
 from apps.serving import predictions
 from apps.serving.models import Prediction
 from future_skills import schema
@@ -234,3 +235,20 @@ def test_the_command_leaves_with_0_or_3(
     assert run("alerts", "--close", str(number), "--reason", "Corrigé.")[0] == 0
     assert number not in {one["alert"] for one in json.loads(run("alerts", "--json")[1])["alerts"]}
     assert AuditEvent.objects.filter(action="monitoring.close_alert").count() == 1
+
+
+# --- The registry's page --------------------------------------------------------------------------------------------------
+def test_the_registry_page_says_what_is_watched_and_which_alerts_are_open(
+    scored: Make, newest: str, next_quarter: Make
+) -> None:
+    assert "n'a pas encore été surveillée" in registry_page_text()
+    scored(newest)
+    assert "**Alertes ouvertes**\u00a0: aucune" in registry_page_text()
+    for period in ("2030-01", "2030-04"):
+        scored(next_quarter(period, levels=False, scarcity_index=0.4))
+    text = registry_page_text()
+    assert "campagne avril 2030" in text
+    assert "[à examiner]" in text
+    told = WatchSummary.objects.count()
+    looked_at()
+    assert WatchSummary.objects.count() == told  # nothing new, nothing told

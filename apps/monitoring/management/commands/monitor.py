@@ -18,7 +18,7 @@ from apps.monitoring.models import Window
 from apps.monitoring.selectors import alerting, newest_finding, newest_performance, open_alerts
 from apps.monitoring.services.monitor import Monitored, monitor
 from apps.monitoring.windows import DEFAULT_KINDS
-from apps.monitoring.words import SEVERITY_NAMES, alert_text, alert_title, window_name, worth_sentence
+from apps.monitoring.words import SEVERITY_NAMES, alarms_sentence, alert_text, alert_title, window_name, worth_sentence
 
 
 class Command(ActingCommand):
@@ -62,8 +62,7 @@ class Command(ActingCommand):
             yield f"! {version} {name}: {refusal.explain(_)}"
         for window in done.windows:
             finding = newest_finding(window)
-            alarms = finding.alarms if finding else 0
-            found = ngettext("{n} alarm", "{n} alarms", alarms).format(n=alarms) if alarms else _("quiet")
+            found = alarms_sentence(finding) if finding else "—"
             yield f"{window.version.name}, {window_name(window)}: {found}"
         for window in done.updated:
             known = newest_performance(window)
