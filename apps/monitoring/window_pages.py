@@ -224,6 +224,7 @@ def _listed(one: Listed) -> tuple[list[str], bool]:
 class SignalPart:
     """A figure of the market: a sentence, and its value in each period (name, value, whether it is one of the window's)."""
 
+    name: str
     sentence: str
     outside: bool
     values: list[tuple[str, str, bool]]
@@ -232,7 +233,12 @@ class SignalPart:
 def signal_parts(report: DriftReport) -> list[SignalPart]:
     """The figures that have one value per period."""
     return [
-        SignalPart(drift_text.signal_sentence(one, language(), gettext), one.outside, list(_values(one)))
+        SignalPart(
+            name=drift_text.feature_name(one.feature, language(), gettext),
+            sentence=drift_text.signal_sentence(one, language(), gettext),
+            outside=one.outside,
+            values=list(_values(one)),
+        )
         for one in report.signals
     ]
 

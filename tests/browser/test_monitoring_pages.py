@@ -105,7 +105,7 @@ def test_from_an_alert_to_a_request_by_hand(open_page, watched: Alert) -> None:
     page.get_by_label("What was found").fill("The source changed its scale.")
     page.get_by_role("button", name="Acknowledge this alert").click()
     expect(page.locator("#messages")).to_contain_text("You look after this alert")
-    page.get_by_role("link", name="Ask for a retraining…").click()
+    page.get_by_role("button", name="Ask for a retraining…").click()
     page.get_by_label("Why").fill("Again.")
     page.get_by_role("button", name="Ask for a retraining").click()
     expect(page.locator("#refusal")).to_be_visible()  # one is under way

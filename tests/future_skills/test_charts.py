@@ -1,6 +1,7 @@
 """Charts: well-formed, the same bytes each time, everything escaped, readable by those who do not see them."""
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_a_chart_is_one_well_formed_accessible_document(draw, language) -> None:
     assert svg == draw(charts.LABELS[language])
     assert "style=" not in svg
     assert "<style" not in svg
-    assert "nan" not in svg
+    assert not re.search(r"\bnan\b", svg)
 
 
 @pytest.mark.parametrize("draw", ALL)

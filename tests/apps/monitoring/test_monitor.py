@@ -248,7 +248,7 @@ def test_the_registry_page_says_what_is_watched_and_which_alerts_are_open(
         scored(next_quarter(period, levels=False, scarcity_index=0.4))
     text = registry_page_text()
     assert "campagne avril 2030" in text
-    assert "[à examiner]" in text
+    assert r"\[à examiner\]" in text
     told = WatchSummary.objects.count()
     looked_at()
     assert WatchSummary.objects.count() == told  # nothing new, nothing told
