@@ -137,6 +137,7 @@ faults: export FAULTS ?= 200
 faults: .venv/dev
 	DATABASE_URL="$(POSTGRES_URL)" $(BIN)/pytest -s tests/faults tests/apps/registry/test_promotion_machine.py
 	$(BIN)/pytest -s tests/faults tests/apps/registry/test_promotion_machine.py
+	SWITCHES=25 CLIENTS=16 $(BIN)/pytest -s tests/journeys/test_serving.py -k switch_reaches
 
 check: .venv/dev
 	$(BIN)/ruff check --quiet

@@ -81,7 +81,7 @@ def _note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     facts = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2), "user": _user(request)}
     level = logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     if _log.isEnabledFor(level):
-        # Logger.log would look for the line of code that called it, which nobody wants to know, for as long again
+        # not Logger.log: it looks for the line of code that called it, which no format shows
         words = {"name": _log.name, "levelno": level, "levelname": logging.getLevelName(level), "msg": "request"}
         _log.handle(logging.makeLogRecord({**words, "facts": facts}))
 

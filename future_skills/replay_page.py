@@ -30,7 +30,7 @@ def body(record: TrackRecord, language: Language) -> str:
         language: of the page.
     """
     parts = [
-        _scrolled(charts.announcements(_announcements(record), labels=charts.LABELS[language]), record, language),
+        _chart(record, charts.LABELS[language]),
         f'<p class="muted">{escape(replay_text.how(record, language))}</p>',
         *_periods(record, language),
         *_section(replay_text.record_table(record, language)),
@@ -40,9 +40,10 @@ def body(record: TrackRecord, language: Language) -> str:
     return "\n".join(parts)
 
 
-def _scrolled(chart: str, record: TrackRecord, language: Language) -> str:
-    label = escape(replay_text.record_table(record, language).title)
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{chart}</div>'
+def _chart(record: TrackRecord, labels: charts.Labels) -> str:
+    drawn = charts.announcements(_announcements(record), labels=labels)
+    label = escape(labels.announced_title)
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{drawn}</div>'
 
 
 def _announcements(record: TrackRecord) -> list[charts.Announcement]:

@@ -77,7 +77,8 @@ def test_axe_finds_nothing_and_nothing_overflows(open_page, watched: Alert, lang
     page = open_page("/monitoring/", roles=("operator",), language=language, width=width)
     place = page.url
     window, alert = f"windows/{watched.last_window_id}/", f"alerts/{watched.pk}/"
-    for address in ("", window, "alerts/", alert, "retrainings/", "retrainings/1/", "replay/", "policy/"):
+    request = f"retrainings/{watched.requests.get().pk}/"
+    for address in ("", window, "alerts/", alert, "retrainings/", request, "replay/", "policy/"):
         page.goto(place + address)
         expect(page.locator("h1")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -23,8 +24,11 @@ from tests.journeys.conftest import ROOT, Bench
 
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 
-SWITCHES = 5
-"""Times that v2 is deployed and rolled back."""
+SWITCHES = int(os.environ.get("SWITCHES", "5"))
+"""Times that v2 is deployed and rolled back under requests; ``make faults`` asks for more."""
+
+CLIENTS = int(os.environ.get("CLIENTS", "4"))
+"""Connections that ask meanwhile."""
 
 RECIPES = {
     "v1": Recipe(params={"n_estimators": 15}),
@@ -230,7 +234,7 @@ def test_a_switch_reaches_every_process_within_two_seconds_and_no_request_fails(
         assert server.ask("POST", "versions/v1/deploy", token, {})[0] == 201
         shell(bench, "from tests.apps.registry.promotion import approved; approved('v2')")
         stop = threading.Event()
-        clients = [Client(server, installation, stop) for _ in range(4)]
+        clients = [Client(server, installation, stop) for _ in range(CLIENTS)]
         threads = [threading.Thread(target=client.run) for client in clients]
         switches = [Switch(0.0, time.monotonic(), "v1")]
         for thread in threads:
