@@ -20,6 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from apps.monitoring.figures import monitoring_figures
 from apps.serving.figures import PROCESS, production_figures
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -45,7 +46,7 @@ FAULTS: Final = Counter(
     registry=PROCESS,
 )
 
-FIGURES: Final[tuple[Callable[[], Iterable[Metric]], ...]] = (production_figures,)
+FIGURES: Final[tuple[Callable[[], Iterable[Metric]], ...]] = (production_figures, monitoring_figures)
 """What is asked of the rows at each reading. A room with figures of its own adds its function here."""
 
 

@@ -192,9 +192,15 @@ class AlertRow:
 def alert_rows(found: Iterable[Alert]) -> list[AlertRow]:
     """Alerts in words, in their order."""
     return [
-        AlertRow(alert, alert_title(alert), alert_text(alert), SEVERITY_NAMES[alert.severity], STATE_NAMES[alert.state])
+        AlertRow(alert, headed(alert), alert_text(alert), SEVERITY_NAMES[alert.severity], STATE_NAMES[alert.state])
         for alert in found
     ]
+
+
+def headed(alert: Alert) -> str:
+    """The title of an alert with a capital, unless it begins with the name of a version."""
+    title = alert_title(alert)
+    return title if title.startswith(alert.version.name) else capfirst(title)
 
 
 # --- Retraining requests ----------------------------------------------------------------------------------------------------
@@ -209,7 +215,13 @@ class RequestRow:
 
 def request_rows(found: Iterable[RetrainRequest]) -> list[RequestRow]:
     """Requests in words, in their order."""
-    return [RequestRow(one, REQUEST_STATES[one.state], request_sentence(one)) for one in found]
+    return [RequestRow(one, REQUEST_STATES[one.state], _standing(one)) for one in found]
+
+
+def _standing(request: RetrainRequest) -> str:
+    """Where a request stands; of one that is not over that is its state alone, which begins without a capital."""
+    sentence = request_sentence(request)
+    return sentence if request.over else capfirst(sentence)
 
 
 def last_request_sentence(rows: Sequence[RequestRow]) -> str:

@@ -19,7 +19,7 @@ from apps.monitoring.models import MonitoringPolicyChoice, Window
 from apps.monitoring.policies import active_monitoring_policy
 from apps.monitoring.services.alerts import acknowledge_alert, close_alert
 from apps.monitoring.services.retraining import request_retraining
-from apps.monitoring.words import KIND_NAMES, alert_text, alert_title, arrived_sentence, language, window_name
+from apps.monitoring.words import KIND_NAMES, alert_text, arrived_sentence, language, window_name
 from apps.registry.live import live_deployment
 from apps.registry.paging import table_page
 from future_skills import offline_page
@@ -144,7 +144,7 @@ def _alert_page(request: HttpRequest, key: int, *, refused: str = "", act: str =
     found = selectors.find_alert(key)
     context = SECTION | {
         "row": pages.alert_rows([found])[0],
-        "title": alert_title(found),
+        "title": pages.headed(found),
         "text": alert_text(found),
         "first_window": window_name(found.first_window),
         "last_window": window_name(found.last_window),
@@ -231,7 +231,7 @@ def retraining(request: HttpRequest, number: int) -> HttpResponse:
         "row": pages.request_rows([found])[0],
         "found": found,
         "arrived": arrived_sentence(found.arrived),
-        "alert_title": alert_title(found.alert) if found.alert else "",
+        "alert_title": pages.headed(found.alert) if found.alert else "",
         "changes": found.changes,
         "sentence": pages.changes_sentence(found.changes) if found.changes else "",
     }

@@ -186,7 +186,7 @@ def request_sentence(request: RetrainRequest) -> str:
         )
     if state is RequestState.FAILED and request.problem is not None:
         return gettext("It failed. {problem}").format(problem=kept_refusal(request.problem).explain(gettext))
-    return str(REQUEST_STATES[state])
+    return gettext("It waits for a worker.") if state is RequestState.WAITING else gettext("It is under way.")
 
 
 def arrived_sentence(arrived: Mapping[str, Any]) -> str:

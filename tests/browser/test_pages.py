@@ -143,6 +143,7 @@ def test_the_chosen_theme_is_kept_and_never_flashes(open_page, registry) -> None
     page = open_page("/versions/")
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(ground)
+    page.locator("#menu summary").click()
     page.get_by_role("button", name="Thème sombre").click()
     dark = page.evaluate(ground)
     assert dark != light
@@ -153,6 +154,7 @@ def test_the_chosen_theme_is_kept_and_never_flashes(open_page, registry) -> None
     page.reload()
     assert page.evaluate("window.first") == "dark"  # chosen before the body exists
     assert page.evaluate(ground) == dark
+    page.locator("#menu summary").click()
     page.get_by_role("button", name="Thème clair").click()
     assert page.evaluate("localStorage.getItem('theme')") is None  # back to what the system says
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.audit.services import verify_chain
 from apps.monitoring import windows
+from apps.monitoring.figures import monitoring_figures
 from apps.monitoring.models import Alert, DriftFinding, PerformanceFinding, Reference, Watch, Window
 from apps.monitoring.references import newest_period_known, reference_of
 from apps.registry.models import Deployment, WatchSummary
@@ -252,3 +253,22 @@ def test_the_registry_page_says_what_is_watched_and_which_alerts_are_open(
     told = WatchSummary.objects.count()
     looked_at()
     assert WatchSummary.objects.count() == told  # nothing new, nothing told
+
+
+# --- What an operator reads -------------------------------------------------------------------------------------------------
+def test_figures_of_monitoring_are_those_of_the_rows(scored: Make, newest: str, next_quarter: Make) -> None:
+    assert _figures()["future_skills_alerts_open", "warning", "no"] == 0
+    scored(newest)
+    windows_seen = [scored(next_quarter(period, levels=False, scarcity_index=0.4)) for period in ("2030-01", "2030-04")]
+    figures = _figures()
+    waiting = Alert.objects.filter(severity="warning", acknowledged_at=None).count()
+    assert figures["future_skills_alerts_open", "warning", "no"] == waiting >= 1
+    alarms = windows_seen[-1].findings.get().alarms
+    assert figures["future_skills_drift_alarms", "v1", "campaign", "2030-04"] == alarms >= 1
+    assert figures["future_skills_retrainings_under_way",] == 0
+    assert figures["future_skills_monitored_timestamp_seconds",] == pytest.approx(timezone.now().timestamp(), abs=60)
+
+
+def _figures() -> dict[tuple[str, ...], float]:
+    samples = (sample for metric in monitoring_figures() for sample in metric.samples)
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
