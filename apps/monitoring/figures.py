@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
@@ -58,14 +58,15 @@ def _alerts() -> Metric:
     metric = GaugeMetricFamily(
         "future_skills_alerts_open", "Alerts that nobody closed.", labels=["severity", "acknowledged"]
     )
-    counts = {
-        (severity, acknowledged): n
-        for severity, acknowledged, n in Alert.objects.filter(closed_at=None)
+    waits = Count("pk", filter=Q(acknowledged_at=None))
+    found = (
+        Alert.objects.filter(closed_at=None)
         .order_by()
-        .values_list("severity", "acknowledged_at__isnull")
-        .annotate(n=Count("pk"))
-    }
+        .values_list("severity")
+        .annotate(waiting=waits, read=Count("pk") - waits)
+    )
+    counts = {severity: (waiting, read) for severity, waiting, read in found}
     for severity in SEVERITIES:
-        for waits in (True, False):
-            metric.add_metric([severity, "no" if waits else "yes"], counts.get((severity, waits), 0))
+        for acknowledged, count in zip(("no", "yes"), counts.get(severity, (0, 0)), strict=True):
+            metric.add_metric([severity, acknowledged], count)
     return metric
