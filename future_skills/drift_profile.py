@@ -275,7 +275,10 @@ def build_reference(rows: pl.DataFrame, *, features: Collection[str] = schema.BA
         periods=periods,
         rows=rows.height,
         features=(
-            *(_described(name, rows, levels[name], units[levels[name]], crossed.get(levels[name])) for name in features),
+            *(
+                _described(name, rows, levels[name], units[levels[name]], crossed.get(levels[name]))
+                for name in features
+            ),
             *_said(rows, said),
         ),
         clusters={level: {c: dict(n) for c, n in units[level].clusters.items()} for level in sorted(crossed)},

@@ -161,7 +161,7 @@ def test_the_rows_say_what_is_live_and_what_waits(
 ) -> None:
     client = Client(headers=token(Right.READ_METRICS))
     start_campaign(actor=OLIVIER)
-    with django_assert_max_num_queries(12):  # the token's, and those of the figures
+    with django_assert_max_num_queries(14):  # the token's, and those of the figures
         found = samples(client.get("/metrics").content.decode())
     version = live.version
     assert found["future_skills_database_up",] == 1

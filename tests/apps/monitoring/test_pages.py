@@ -262,12 +262,12 @@ def test_an_alert_is_acknowledged_and_closed_with_a_reason(drifted: Alert, opera
     operator.post(place + "acknowledge/", {"reason": "Je regarde la source."})
     said = text(operator.get(place))
     assert "You look after this alert" in said
-    assert "olivier: Je regarde la source." in said
+    assert "olivier — Je regarde la source." in said
     assert "Acknowledge this alert" not in said
     assert "No alert waits for anybody" in text(operator.get("/monitoring/alerts/"))
     operator.post(place + "close/", {"reason": "Unité corrigée."})
     said = text(operator.get(place))
-    assert "olivier: Unité corrigée." in said
+    assert "olivier — Unité corrigée." in said
     assert "Close this alert" not in said
     drifted.refresh_from_db()
     assert (drifted.acknowledged_by, drifted.closed_by) == ("olivier", "olivier")
@@ -312,6 +312,19 @@ def test_an_alert_leads_to_its_windows_and_to_a_retraining(drifted: Alert, opera
     assert f'href="/monitoring/retrainings/?alert={drifted.pk}#ask"' in page
     form = operator.get(f"/monitoring/retrainings/?alert={drifted.pk}").content.decode()
     assert f'name="alert" value="{drifted.pk}"' in form
+
+
+@pytest.mark.parametrize(
+    ("kind", "feature", "begins"),
+    [("performance_fall", "accuracy", ">v1 is right less often"), ("data_drift", "trend_score", ">Trend")],
+)
+def test_a_title_begins_with_a_capital_but_for_the_name_of_a_version(
+    labelled: Window, reader: Client, kind: str, feature: str, begins: str
+) -> None:
+    made = {"version": labelled.version, "series": "campaign", "kind": kind, "feature": feature, "severity": "warning"}
+    seen = {"first_window": labelled, "last_window": labelled, "details": {}, "opened_at": timezone.now()}
+    Alert.objects.create(**made, **seen)
+    assert f"<strong{begins}" in reader.get("/monitoring/").content.decode()
 
 
 # --- Retraining -------------------------------------------------------------------------------------------------------------
