@@ -65,6 +65,7 @@ def _alerts() -> Metric:
         .values_list("severity")
         .annotate(waiting=waits, read=Count("pk") - waits)
     )
+    counts = {severity: (waiting, read) for severity, waiting, read in found}
     for severity in SEVERITIES:
         for acknowledged, count in zip(("no", "yes"), counts.get(severity, (0, 0)), strict=True):
             metric.add_metric([severity, acknowledged], count)
