@@ -311,7 +311,9 @@ def comparable(rows: pl.DataFrame, columns: Collection[str], *, name: str) -> pl
 
 def trend_by_skill(rows: pl.DataFrame) -> dict[str, float]:
     """Skill -> its mean trend_score, in order of the names."""
-    by_skill = rows.group_by(schema.SKILL).agg(pl.col("trend_score").mean()).drop_nulls().sort(schema.SKILL)
+    coded = rows.select(pl.col(schema.SKILL).cast(pl.Categorical), "trend_score")  # quicker to group than the texts
+    means = coded.group_by(schema.SKILL).agg(pl.col("trend_score").mean()).drop_nulls()
+    by_skill = means.with_columns(pl.col(schema.SKILL).cast(pl.String)).sort(schema.SKILL)
     return {skill: round(value, 9) for skill, value in by_skill.iter_rows()}
 
 
@@ -387,6 +389,8 @@ def _binned(known: pl.DataFrame) -> dict[str, Any]:
     places = places[places < len(values) - 1]
     # Half-way to the next value: one that many units share may move by a rounding without leaving its bin.
     edges = np.concatenate([values[:1], (values[places] + values[places + 1]) / 2, values[-1:]])
+    ends = np.concatenate([[0], np.searchsorted(values, edges[1:-1], side="right"), [len(values)]])
+    counts = np.diff(np.concatenate([[0.0], reached])[ends])
     mean = float((values * units).sum() / total)
     return {
         "mean": round(mean, 9),
@@ -394,7 +398,7 @@ def _binned(known: pl.DataFrame) -> dict[str, Any]:
         "minimum": float(values[0]),
         "maximum": float(values[-1]),
         "edges": tuple(edges.tolist()),
-        "counts": tuple(binned_counts(values, units, edges).round(6).tolist()),
+        "counts": tuple(counts.round(6).tolist()),
     }
 
 

@@ -4,7 +4,7 @@ Sentences are English templates that the caller's ``translate`` turns into anoth
 numbers and names of features are written in ``language``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from future_skills import schema
@@ -12,7 +12,6 @@ from future_skills.drift_profile import CONFIDENCE, PREDICTED
 from future_skills.drift_report import (
     Bin,
     DriftReport,
-    Example,
     FeatureDrift,
     Listed,
     MarketSignal,
@@ -213,7 +212,7 @@ def listed_sentences(one: Listed, language: Language, translate: Translate = str
             share=percent(one.share, language, 2),
             distinct=integer(one.distinct, language),
             expected=percent(one.expected, language, 2),
-            examples=_examples(one.examples, language),
+            examples=_examples(one, language),
         )
     ]
     known = {name: integer(count, language) for name, count in one.with_known.items()}
@@ -263,6 +262,11 @@ def _value(value: float | str | None, language: Language) -> str:
     return value if isinstance(value, str) else decimal(value, language, 2)
 
 
-def _examples(examples: Sequence[Example], language: Language) -> str:
+def _examples(listed: Listed, language: Language) -> str:
     times = f"{THIN}×" if language == "fr" else " ×"
-    return ", ".join(f"{one.text} ({integer(one.rows, language)}{times})" for one in examples)
+    texts = (
+        decimal(float(one.text), language, 3) if listed.kind == "out_of_range" else one.text for one in listed.examples
+    )
+    return ", ".join(
+        f"{text} ({integer(one.rows, language)}{times})" for text, one in zip(texts, listed.examples, strict=True)
+    )

@@ -115,11 +115,13 @@ def varies_by(rows: pl.DataFrame, keys: pl.DataFrame) -> dict[str, str]:
         feature -> level; "pair" where none is coarser. A department is a fact about a role, not about itself.
     """
     coded = {name: codes(keys[name]) for name in (schema.PERIOD, *_NAMED) if name in keys.columns}
+    found = {name: level for name, level in ((schema.ROLE, "role"), (schema.SKILL, "skill")) if name in rows.columns}
     values = {
-        f"value_{name}": codes(rows[name]) if rows[name].dtype == pl.String else rows[name] for name in rows.columns
+        f"value_{name}": codes(rows[name]) if rows[name].dtype == pl.String else rows[name]
+        for name in rows.columns
+        if name not in found
     }
     frame = pl.DataFrame(coded | values)
-    found = {name: level for name, level in ((schema.ROLE, "role"), (schema.SKILL, "skill")) if name in rows.columns}
     for level, columns in LEVEL_KEYS.items():
         asked = [name for name in rows.columns if name not in found and name not in columns]
         if level == PAIR or not set(columns) <= set(coded):

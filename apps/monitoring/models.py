@@ -15,6 +15,10 @@ from future_skills.performance import Measured, Performance
 
 SEVERITIES = ["info", "warning", "critical"]
 
+MARKET_SIGNAL = "market_signal"
+PERFORMANCE_FALL = "performance_fall"
+"""Kinds of alerts besides those of ``AlarmKind``."""
+
 
 class MonitoringPolicyChoice(models.Model):
     """A monitoring policy that takes the place of the repository's file, from the moment it was written. The newest counts."""

@@ -7,6 +7,8 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.monitoring.models import (
+    MARKET_SIGNAL,
+    PERFORMANCE_FALL,
     Alert,
     AlertState,
     DriftFinding,
@@ -17,7 +19,8 @@ from apps.monitoring.models import (
 )
 from future_skills import formatting
 from future_skills.drift_profile import CONFIDENCE, PREDICTED
-from future_skills.errors import kept_refusal
+from future_skills.drift_text import NEXT_STEPS
+from future_skills.errors import kept_refusal, translatable
 from future_skills.estimate import Estimate
 from future_skills.gate_text import verdict_text
 from future_skills.gates import Verdict
@@ -63,28 +66,16 @@ _TITLES: Final[Mapping[str, Text]] = {
     "performance_fall": _("{version} is right less often than it declared"),
 }
 
-_NEXT: Final[Mapping[str, Text]] = {
-    "data_drift": _(
-        "Look at its distribution then and now. If the facts are right, ask for a retraining; if an import went wrong, import a "
-        "corrected file."
-    ),
-    "prediction_drift": _(
-        "Look at which levels are predicted more or less often, and at the features that drifted. Compare the last two campaigns."
-    ),
-    "confidence_shift": _("Look at the answers that abstain, and at the features that drifted."),
-    "unseen": _(
-        "New roles and skills are news: what the version says of them rests on the other features alone. A retraining learns "
-        "them once they have labels."
-    ),
-    "out_of_range": _("Check the unit and the source of these values; then ask for a retraining."),
-    "missing": _("Ask who delivers the snapshots what became of this column, and import a corrected file."),
-    "market_signal": _(
+_NEXT: Final[Mapping[str, str]] = {
+    **NEXT_STEPS,
+    MARKET_SIGNAL: translatable(
         "Nothing is wrong with the facts: predictions under such a market are extrapolations. Say it beside them."
     ),
-    "performance_fall": _(
-        "Two windows in a row are below the declared interval: ask for a retraining, or go back to the version before."
+    PERFORMANCE_FALL: translatable(
+        "Windows in a row are below the declared interval: ask for a retraining, or go back to the version before."
     ),
 }
+"""Kind of an alert -> what to do next; doors translate it."""
 
 
 def language() -> formatting.Language:
@@ -115,7 +106,7 @@ def alert_text(alert: Alert) -> str:
     seen = gettext("Seen in: {first}; still there in: {last}.").format(
         first=window_name(alert.first_window), last=window_name(alert.last_window)
     )
-    return f"{seen} {_NEXT[alert.kind]}"
+    return f"{seen} {gettext(_NEXT[alert.kind])}"
 
 
 def alarms_sentence(finding: DriftFinding) -> str:

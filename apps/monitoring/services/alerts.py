@@ -31,7 +31,7 @@ def acknowledge_alert(*, actor: Actor, alert: int, reason: str) -> Alert:
         Alert.objects.filter(pk=alert).update(
             acknowledged_at=timezone.now(), acknowledged_by=actor.name, acknowledged_reason=reason
         )
-        _recorded(actor, "acknowledge_alert", found, reason)
+        _recorded(actor, found, reason, action="monitoring.acknowledge_alert")
     return find_alert(alert)
 
 
@@ -50,7 +50,7 @@ def close_alert(*, actor: Actor, alert: int, reason: str) -> Alert:
         if found.closed_at is not None:
             raise _dealt_with(found)
         Alert.objects.filter(pk=alert).update(closed_at=timezone.now(), closed_by=actor.name, closed_reason=reason)
-        _recorded(actor, "close_alert", found, reason)
+        _recorded(actor, found, reason, action="monitoring.close_alert")
     return find_alert(alert)
 
 
@@ -60,10 +60,10 @@ def _dealt_with(alert: Alert) -> AlertClosedError:
     return AlertClosedError(alert=alert.pk, name=name, at=moment(at) if at else "—")
 
 
-def _recorded(actor: Actor, act: str, alert: Alert, reason: str) -> None:
+def _recorded(actor: Actor, alert: Alert, reason: str, *, action: str) -> None:
     record(
         actor=actor,
-        action=f"monitoring.{act}",
+        action=action,
         object_type="alert",
         object_id=str(alert.pk),
         details={

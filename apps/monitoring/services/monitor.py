@@ -19,7 +19,17 @@ from apps.accounts.actors import Actor
 from apps.accounts.rights import Right, verb
 from apps.audit.services import record
 from apps.monitoring.mail import send_alerts
-from apps.monitoring.models import Alert, DriftFinding, PerformanceFinding, Reference, RetrainRequest, Watch, Window
+from apps.monitoring.models import (
+    MARKET_SIGNAL,
+    PERFORMANCE_FALL,
+    Alert,
+    DriftFinding,
+    PerformanceFinding,
+    Reference,
+    RetrainRequest,
+    Watch,
+    Window,
+)
 from apps.monitoring.policies import active_monitoring_policy
 from apps.monitoring.references import reference_of
 from apps.monitoring.retraining import request_by_policy
@@ -42,9 +52,6 @@ from future_skills.performance import Performance, gradual_fall, performance
 
 LEASE: Final = timedelta(minutes=30)
 """How long a process may work at one window before another one takes over."""
-
-MARKET_SIGNAL: Final = "market_signal"
-PERFORMANCE_FALL: Final = "performance_fall"
 
 Report = Callable[[str], None]
 
