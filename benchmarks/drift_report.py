@@ -3,8 +3,8 @@
     python benchmarks/drift_report.py [--rows 1000000] [--runs 3] [--evidently-python PATH]
 
 Both sides read the two files, describe the reference, compare the window and have every figure in hand. Each run is a process of
-its own, in turn; seconds count from the end of its imports on both sides, seconds of processor from its start, and the peak of memory
-is what the system says. Ours also finds the level of every feature, counts independent facts, draws 2 000 samples without
+its own, in turn; seconds count from the end of its imports on both sides, seconds of processor from its start, and the peak of
+memory is what the system says. Ours also finds the level of every feature, counts independent facts, draws 2 000 samples without
 drift for every comparison, and lists what is unseen, out of range and missing; a pair may stand in several rows. The middle
 one of the runs is told.
 

@@ -1,8 +1,9 @@
 """Whether what a version reads, and what it says, is distributed as it was: one window compared with its reference.
 
-An alarm needs an effect that matters (the policy's threshold) and that chance does not explain: Holm's procedure over all
-features and statistics of the window keeps its rate of false alarms. What the tests are: ``drift_null``; what an independent
-fact is: ``drift_units``. A pure function of two descriptions of rows and a policy; docs/decisions/0018.
+An alarm needs an effect that matters (the policy's threshold), that chance does not explain (Holm's procedure over all features
+and statistics of the window keeps its rate of false alarms), and that the reference's own periods do not show. What the tests
+are: ``drift_null``; what an independent fact is: ``drift_units``. A pure function of two descriptions of rows and a policy;
+docs/decisions/0018.
 """
 
 from collections.abc import Mapping, Sequence
