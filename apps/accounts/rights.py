@@ -114,7 +114,6 @@ ROLES: Final[Mapping[str, frozenset[Right]]] = {
             Right.READ_METRICS,
             Right.MONITOR,
             Right.HANDLE_ALERTS,
-            Right.RETRAIN,
         }
     ),
     "auditor": frozenset({Right.READ, Right.READ_AUDIT, Right.READ_PREDICTIONS}),

@@ -123,7 +123,7 @@ OverrideNumber = Annotated[int, Path(ge=1, le=10**18)]
 
 @router.post("/predictions/{prediction}/override", response=OverrideDocument, summary=_("Override a prediction"))
 @needs(Right.OVERRIDE_PREDICTIONS)
-def override(request: HttpRequest, prediction: str, body: OverrideBody) -> OverrideDocument:
+def override_pair(request: HttpRequest, prediction: str, body: OverrideBody) -> OverrideDocument:
     """Give its pair another level until a day; every answer about the pair says so, and keeps the model's level."""
     seen = Seen.named(prediction=prediction, campaign=None, role="", skill="")
     return OverrideDocument.of(override_prediction(actor=login_actor(request), seen=seen, **body.model_dump()))
@@ -131,7 +131,7 @@ def override(request: HttpRequest, prediction: str, body: OverrideBody) -> Overr
 
 @router.post("/overrides/{override}/withdraw", response=OverrideDocument, summary=_("Withdraw an override"))
 @needs(Right.OVERRIDE_PREDICTIONS)
-def withdraw(request: HttpRequest, override: OverrideNumber, body: WithdrawalBody) -> OverrideDocument:
+def withdraw_pair_override(request: HttpRequest, override: OverrideNumber, body: WithdrawalBody) -> OverrideDocument:
     """The pair has the model's level again."""
     return OverrideDocument.of(withdraw_override(actor=login_actor(request), override=override, reason=body.reason))
 

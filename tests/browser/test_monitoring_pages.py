@@ -74,7 +74,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(("language", "width"), [("fr", 360), ("en", 1440)])
 def test_axe_finds_nothing_and_nothing_overflows(open_page, watched: Alert, language: str, width: int) -> None:
-    page = open_page("/monitoring/", roles=("operator",), language=language, width=width)
+    page = open_page("/monitoring/", roles=("operator", "data_scientist"), language=language, width=width)
     place = page.url
     window, alert = f"windows/{watched.last_window_id}/", f"alerts/{watched.pk}/"
     request = f"retrainings/{watched.requests.get().pk}/"
@@ -102,7 +102,7 @@ def test_the_header_is_one_line_for_whoever_sees_all_of_it(open_page, watched: A
 
 
 def test_from_an_alert_to_a_request_by_hand(open_page, watched: Alert) -> None:
-    page = open_page(f"/monitoring/alerts/{watched.pk}/", roles=("operator",), language="en", java_script_enabled=False)
+    page = open_page(f"/monitoring/alerts/{watched.pk}/", roles=("data_scientist",), language="en", java_script_enabled=False)
     page.get_by_label("What was found").fill("The source changed its scale.")
     page.get_by_role("button", name="Acknowledge this alert").click()
     expect(page.locator("#messages")).to_contain_text("You look after this alert")

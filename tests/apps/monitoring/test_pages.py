@@ -45,6 +45,11 @@ def operator(login: Login) -> Client:
     return english(login("operator", username="olivier"))
 
 
+@pytest.fixture
+def scientist(login: Login) -> Client:
+    return english(login("data_scientist", username="camille"))
+
+
 def english(client: Client) -> Client:
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
@@ -305,12 +310,12 @@ def test_who_deals_with_no_alert_sees_no_form_and_no_number(drifted: Alert, read
     assert operator.get(place + "close/").headers["Location"] == place
 
 
-def test_an_alert_leads_to_its_windows_and_to_a_retraining(drifted: Alert, operator: Client) -> None:
-    page = operator.get(f"/monitoring/alerts/{drifted.pk}/").content.decode()
+def test_an_alert_leads_to_its_windows_and_to_a_retraining(drifted: Alert, scientist: Client) -> None:
+    page = scientist.get(f"/monitoring/alerts/{drifted.pk}/").content.decode()
     for window in {drifted.first_window_id, drifted.last_window_id}:
         assert f'href="/monitoring/windows/{window}/"' in page
     assert f'href="/monitoring/retrainings/?alert={drifted.pk}#ask"' in page
-    form = operator.get(f"/monitoring/retrainings/?alert={drifted.pk}").content.decode()
+    form = scientist.get(f"/monitoring/retrainings/?alert={drifted.pk}").content.decode()
     assert f'name="alert" value="{drifted.pk}"' in form
 
 
@@ -328,27 +333,27 @@ def test_a_title_begins_with_a_capital_but_for_the_name_of_a_version(
 
 
 # --- Retraining -------------------------------------------------------------------------------------------------------------
-def test_a_retraining_is_asked_for_from_an_alert(drifted: Alert, operator: Client) -> None:
-    response = operator.post("/monitoring/retrainings/", {"reason": "Un trimestre est arrivé.", "alert": drifted.pk})
+def test_a_retraining_is_asked_for_from_an_alert(drifted: Alert, scientist: Client) -> None:
+    response = scientist.post("/monitoring/retrainings/", {"reason": "Un trimestre est arrivé.", "alert": drifted.pk})
     asked = RetrainRequest.objects.get()
     assert response.headers["Location"] == f"/monitoring/retrainings/{asked.pk}/"
-    assert (asked.alert, asked.requester, asked.requester_source) == (drifted, "olivier", "login")
-    page = operator.get(f"/monitoring/retrainings/{asked.pk}/")
+    assert (asked.alert, asked.requester, asked.requester_source) == (drifted, "camille", "login")
+    page = scientist.get(f"/monitoring/retrainings/{asked.pk}/")
     assert "Un trimestre est arrivé." in text(page)
     assert "January 2030, April 2030" in text(page).replace("\u00a0", " ")
     assert "make worker" in text(page)
     assert 'hx-trigger="every 2s"' in page.content.decode()
-    assert f"/monitoring/retrainings/{asked.pk}/" in operator.get(f"/monitoring/alerts/{drifted.pk}/").content.decode()
-    again = operator.post("/monitoring/retrainings/", {"reason": "Encore."})
+    assert f"/monitoring/retrainings/{asked.pk}/" in scientist.get(f"/monitoring/alerts/{drifted.pk}/").content.decode()
+    again = scientist.post("/monitoring/retrainings/", {"reason": "Encore."})
     assert again.status_code == 409
     assert "Encore." in again.content.decode()
     assert RetrainRequest.objects.count() == 1
 
 
-def test_with_nothing_new_it_says_what_is_needed(live: Deployment, operator: Client) -> None:
-    operator.post("/monitoring/retrainings/", {"reason": "Pour voir."})
+def test_with_nothing_new_it_says_what_is_needed(live: Deployment, scientist: Client) -> None:
+    scientist.post("/monitoring/retrainings/", {"reason": "Pour voir."})
     asked = RetrainRequest.objects.get()
-    said = text(operator.get(f"/monitoring/retrainings/{asked.pk}/"))
+    said = text(scientist.get(f"/monitoring/retrainings/{asked.pk}/"))
     assert "Nothing new to learn from" in said
     assert "nadia" in said
     assert "Nothing came since." in said
@@ -361,8 +366,8 @@ def test_who_may_not_ask_sees_no_form(live: Deployment, reader: Client) -> None:
     assert reader.post("/monitoring/retrainings/", {"reason": "Non."}).status_code == 403
 
 
-def test_without_a_live_version_there_is_none_to_follow(operator: Client) -> None:
-    said = text(operator.get("/monitoring/retrainings/"))
+def test_without_a_live_version_there_is_none_to_follow(scientist: Client) -> None:
+    said = text(scientist.get("/monitoring/retrainings/"))
     assert "there is none to follow" in said
     assert "<textarea" not in said
 

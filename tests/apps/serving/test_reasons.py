@@ -35,7 +35,16 @@ def latest(small_company: pl.DataFrame) -> pl.DataFrame:
 def answers(predictor: Predictor, known: Facts, rows: Sequence[Row]) -> list[Answer]:
     completed = known.complete(rows, columns=predictor.columns)
     return [
-        Answer(id=None, role=role, skill=skill, period=period, inputs=inputs, prediction=prediction, abstained=False)
+        Answer(
+            id=None,
+            role=role,
+            skill=skill,
+            period=period,
+            inputs=inputs,
+            prediction=prediction,
+            abstained=False,
+            override=None,
+        )
         for (role, skill), period, inputs, prediction in zip(
             completed.pairs,
             completed.periods,
