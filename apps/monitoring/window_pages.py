@@ -46,7 +46,7 @@ LISTED_KINDS: Final[Mapping[str, Text]] = {
 }
 
 _NOTHING_LISTED: Final[Mapping[str, Text]] = {
-    "unseen": _("None, among what the version reads."),
+    "unseen": _("None: every name was known already."),
     "out_of_range": _("None: every number lies inside what the version was trained on."),
     "missing": _("None beyond what training missed too."),
 }
