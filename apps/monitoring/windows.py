@@ -14,6 +14,7 @@ from apps.monitoring.models import Window
 from apps.registry.models import ModelVersion
 from apps.registry.store import campaign_path
 from apps.serving.models import Campaign, Prediction
+from apps.workforce.selectors import snapshots_at
 from future_skills import schema
 
 Kind = Window.Kind
@@ -79,11 +80,13 @@ def _campaigns() -> Iterator[Pending]:
 
 
 def _slices(kind: Window.Kind, now: datetime) -> Iterator[Pending]:
-    """Slices of the log that are over, behind the last one that was looked at."""
-    last = Window.objects.filter(kind=kind).aggregate(last=Max("end"))["last"]
+    """Slices of the log that are over, from the last one that was looked at on: several versions may have answered in it."""
+    last = Window.objects.filter(kind=kind).aggregate(last=Max("start"))["last"]
     lines = Prediction.objects.order_by().filter(at__lt=_start_of(kind, now))
+    looked_at: set[tuple[int, datetime]] = set()
     if last is not None:
         lines = lines.filter(at__gte=last)
+        looked_at = set(Window.objects.filter(kind=kind, start=last).values_list("version", "start"))
     found = (
         lines.annotate(slice=_TRUNCATED[kind]("at"))
         .values("slice", "deployment__version")
@@ -93,8 +96,11 @@ def _slices(kind: Window.Kind, now: datetime) -> Iterator[Pending]:
     versions: dict[int, ModelVersion] = {}
     for one in found:
         key, start = one["deployment__version"], timezone.localtime(one["slice"])
-        version = versions.setdefault(key, ModelVersion.objects.get(pk=key)) if key not in versions else versions[key]
-        yield Pending(version, kind, slice_name(kind, start), None, start, _next(kind, start), one["rows"])
+        if (key, start) in looked_at:
+            continue
+        if key not in versions:
+            versions[key] = ModelVersion.objects.get(pk=key)
+        yield Pending(versions[key], kind, slice_name(kind, start), None, start, _next(kind, start), one["rows"])
 
 
 def _start_of(kind: Window.Kind, moment: datetime) -> datetime:
@@ -131,7 +137,11 @@ def answers_of(window: Pending | Window) -> pl.DataFrame:
 
 
 def logged_answers(version: ModelVersion, start: datetime, end: datetime) -> pl.DataFrame:
-    """The answers of a version in a stretch of the prediction log, in its order."""
+    """The answers of a version in a stretch of the prediction log, in its order.
+
+    A line holds what the version had read. Base features that it does not read are those of the snapshot it was completed from:
+    they are watched too, and say which facts are one.
+    """
     lines = Prediction.objects.filter(deployment__version=version, at__gte=start, at__lt=end).order_by("at", "id")
     taken = (
         "at",
@@ -152,7 +162,15 @@ def logged_answers(version: ModelVersion, start: datetime, end: datetime) -> pl.
         if len(rows) == _AT_ONCE:
             parts.append(_frame(rows, version))
             rows = []
-    return pl.concat([*parts, _frame(rows, version)])
+    answers = pl.concat([*parts, _frame(rows, version)])
+    unread = [name for name in schema.BASE_FEATURES if name not in answers.columns]
+    if not unread:
+        return answers
+    periods = answers[schema.PERIOD].unique().to_list()
+    facts = pl.concat([snapshots_at(""), *map(snapshots_at, periods)])
+    return answers.join(
+        facts.select(*schema.SNAPSHOT_KEY, *unread), on=schema.SNAPSHOT_KEY, how="left", maintain_order="left"
+    )
 
 
 def _answer(
@@ -186,5 +204,6 @@ def _frame(rows: list[dict[str, Any]], version: ModelVersion) -> pl.DataFrame:
     features = version.words.features
     texts = (*schema.SNAPSHOT_KEY, schema.CURRENT_LEVEL, *features.categorical, "level", "warnings")
     numbers = (*features.numeric, *features.history, "low", "medium", "high", "confidence")
-    types: dict[str, Any] = dict.fromkeys(texts, pl.String) | dict.fromkeys(numbers, pl.Float64)
+    # the level now is one of the history features, and a text
+    types: dict[str, Any] = dict.fromkeys(numbers, pl.Float64) | dict.fromkeys(texts, pl.String)
     return pl.DataFrame(rows, schema=types | {"abstained": pl.Boolean})

@@ -42,7 +42,6 @@ from apps.registry.store import version_rows
 from apps.workforce.selectors import facts_changed_since, newest_event, snapshots_frame
 from future_skills import schema
 from future_skills.drift import compare
-from future_skills.drift_profile import ReferenceProfile
 from future_skills.drift_report import DriftReport, persisting
 from future_skills.errors import MonitoringBusyError, NotReproducibleError
 from future_skills.estimate import Estimate, PastWindow, estimate
@@ -135,17 +134,16 @@ def _alone(actor: Actor) -> Iterator[Callable[[], None]]:
 
     try:
         yield go_on
+        Watch.objects.filter(pk=1, holder=holder).update(done_at=timezone.now(), done_by=actor.name)
     finally:
-        Watch.objects.filter(pk=1, holder=holder).update(
-            holder="", until=None, done_at=timezone.now(), done_by=actor.name
-        )
+        Watch.objects.filter(pk=1, holder=holder).update(holder="", until=None)
 
 
 # --- A window for the first time --------------------------------------------------------------------------------------------
 def _look_at(one: Pending, reference: Reference, policy: MonitoringPolicy, actor: Actor, done: Monitored) -> None:
     """Compare a window with what its version stands on, and keep what was found."""
     answers = answers_of(one)
-    report = compare(_comparable(reference.words, answers), answers, policy)
+    report = compare(reference.words, answers, policy)
     with transaction.atomic():
         window = one.row()
         window.save(force_insert=True)
@@ -175,12 +173,6 @@ def _look_at(one: Pending, reference: Reference, policy: MonitoringPolicy, actor
         )
     done.windows.append(window)
     done.opened += opened
-
-
-def _comparable(reference: ReferenceProfile, answers: pl.DataFrame) -> ReferenceProfile:
-    """What can be compared: a line of the log holds what the version had read, and nothing else."""
-    there = tuple(one for one in reference.features if one.feature in answers.columns)
-    return reference if there == reference.features else reference.model_copy(update={"features": there})
 
 
 def _alerts_of_drift(window: Window, report: DriftReport, policy: MonitoringPolicy) -> list[Alert]:

@@ -1,6 +1,7 @@
 """Windows are compared once, met by what was observed since, and persistent findings open one alert."""
 
 import json
+import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -16,13 +17,14 @@ from apps.monitoring import windows
 from apps.monitoring.figures import monitoring_figures
 from apps.monitoring.models import Alert, DriftFinding, PerformanceFinding, Reference, Watch, Window
 from apps.monitoring.references import newest_period_known, reference_of
-from apps.registry.models import Deployment, WatchSummary
+from apps.registry.models import Deployment, ModelVersion, WatchSummary
 from apps.registry.services.page import registry_page_text
 from apps.serving import predictions
 from apps.serving.models import Prediction
 from future_skills import schema
 from future_skills.errors import MonitoringBusyError, PermissionDeniedError
 from tests.apps.monitoring.conftest import looked_at
+from tests.apps.registry import factories
 from tests.apps.registry.promotion import AUDE, OLIVIER
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +95,67 @@ def test_a_slice_of_the_log_holds_what_was_answered_in_it(
     assert answers["high"].to_list() == [line.probabilities["HIGH"] for line in lines]
     assert answers["trend_score"].to_list() == [line.inputs["trend_score"] for line in lines]
     assert looked_at(kinds=["month", "day"]).windows == []
+
+
+def test_a_slice_in_which_two_versions_answered_is_looked_at_for_both(
+    live: Deployment,
+    registered: list[ModelVersion],
+    newest: str,
+    small_company: pl.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = small_company.filter(pl.col(schema.PERIOD) == newest).head(20).select(schema.ROLE, schema.SKILL).to_dicts()
+    two_days_ago = timezone.now() - timedelta(days=2)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(predictions.timezone, "now", lambda: two_days_ago)
+        predictions.predict(asked, actor=OLIVIER)
+    first = looked_at(kinds=["day"]).windows
+    other = factories.deployment(registered[1], kind="rollback", reason="Essai.")
+    lines = list(Prediction.objects.all())
+    for number, line in enumerate(lines):  # as if v2 had answered in the same day, and nobody had looked at that yet
+        line._state.adding = True
+        line.deployment, line.version, line.pk = other, "v2", uuid.UUID(int=number + 1)
+    Prediction.objects.bulk_create(lines)
+    second = looked_at(kinds=["day"]).windows
+    assert [(window.version.name, window.name) for window in (*first, *second)] == [
+        ("v1", first[0].name),
+        ("v2", first[0].name),
+    ]
+
+
+def test_a_look_that_fails_is_no_look(
+    live: Deployment, done: Make, newest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(period=newest)
+
+    def fails(*_args: Any) -> None:
+        raise OSError("the disk")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("apps.monitoring.services.monitor.compare", fails)
+        with pytest.raises(OSError, match="the disk"):
+            looked_at()
+    watch = Watch.objects.get()
+    assert (watch.holder, watch.done_at) == ("", None)
+    assert len(looked_at().windows) == 1
+    assert Watch.objects.get().done_at is not None
+
+
+def test_a_slice_of_a_version_that_reads_the_history_is_looked_at_too(
+    history_live: Deployment, newest: str, small_company: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = small_company.filter(pl.col(schema.PERIOD) == newest)
+    two_days_ago = timezone.now() - timedelta(days=2)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(predictions.timezone, "now", lambda: two_days_ago)
+        predictions.predict(rows.select(schema.ROLE, schema.SKILL).to_dicts(), actor=OLIVIER)
+    (window,) = looked_at(kinds=["day"]).windows
+    assert (window.version, window.rows) == (history_live.version, len(rows))
+    answers = windows.answers_of(window)
+    assert answers[schema.CURRENT_LEVEL].drop_nulls().is_in(schema.LEVELS).all()
+    report = window.findings.get().words
+    assert report.alarms == ()  # the newest snapshot, as the version knew it
+    assert window.performances.get().estimated.conditions
 
 
 @pytest.mark.parametrize(
