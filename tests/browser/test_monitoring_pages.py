@@ -102,7 +102,9 @@ def test_the_header_is_one_line_for_whoever_sees_all_of_it(open_page, watched: A
 
 
 def test_from_an_alert_to_a_request_by_hand(open_page, watched: Alert) -> None:
-    page = open_page(f"/monitoring/alerts/{watched.pk}/", roles=("data_scientist",), language="en", java_script_enabled=False)
+    page = open_page(
+        f"/monitoring/alerts/{watched.pk}/", roles=("data_scientist",), language="en", java_script_enabled=False
+    )
     page.get_by_label("What was found").fill("The source changed its scale.")
     page.get_by_role("button", name="Acknowledge this alert").click()
     expect(page.locator("#messages")).to_contain_text("You look after this alert")
