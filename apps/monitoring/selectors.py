@@ -21,6 +21,14 @@ def series_of(window: Window) -> list[Window]:
     return list({one.name: one for one in found}.values())
 
 
+def newest_performances(window: Window) -> list[PerformanceFinding]:
+    """The newest performance of each earlier window of the series, oldest first."""
+    earlier = [one.pk for one in series_of(window) if one.name < window.name]
+    found = PerformanceFinding.objects.filter(window__in=earlier).select_related("window").order_by("pk")
+    newest = {one.window_id: one for one in found}
+    return sorted(newest.values(), key=lambda one: one.window.name)
+
+
 def windows() -> QuerySet[Window]:
     """Every window, the newest first."""
     return Window.objects.select_related("version", "campaign").order_by("-pk")

@@ -39,4 +39,4 @@ def tell_registry(*, name: str) -> None:
 def _known(window: Window) -> str:
     finding, performance = newest_finding(window), newest_performance(window)
     words = [alarms_sentence(finding)] if finding else []
-    return "; ".join([*words, *([worth_sentence(performance)] if performance else [])])
+    return " · ".join([*words, *([worth_sentence(performance)] if performance else [])])

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.monitoring.models import DriftFinding, PerformanceFinding, Window
 from apps.monitoring.pages import share_words, told_of
+from apps.monitoring.selectors import newest_performances
 from apps.monitoring.words import SEVERITY_NAMES, language, window_name
 from apps.registry.pages import LEVEL_NAMES
 from future_skills import charts, drift_text, estimate_text, performance_text, schema
@@ -386,6 +387,35 @@ def condition_rows(guess: Estimate) -> list[tuple[str, str, str]]:
 
 
 # --- All of it --------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class TestedEstimate:
+    """An estimate, and what happened.
+
+    Attributes:
+        name: of the window.
+        guess: made without any of its labels.
+        realised: the share that was right.
+        inside: whether the interval holds it.
+    """
+
+    name: str
+    guess: Estimate
+    realised: float
+    inside: bool
+
+
+def tested_estimates(window: Window, known: PerformanceFinding) -> list[TestedEstimate]:
+    """The estimates of the series up to a window whose labels came since, oldest first."""
+    rows = []
+    for one in (*newest_performances(window), known):
+        measured, guess = one.words.measured, one.estimated
+        if measured is None or guess.low is None or guess.high is None:
+            continue
+        realised = measured.metrics.accuracy
+        rows.append(TestedEstimate(window_name(one.window), guess, realised, guess.low <= realised <= guess.high))
+    return rows
+
+
 def window_parts(window: Window, finding: DriftFinding | None, known: PerformanceFinding | None) -> dict[str, Any]:
     """What the page of a window and its report show."""
     code = language()
@@ -419,5 +449,6 @@ def window_parts(window: Window, finding: DriftFinding | None, known: Performanc
             "estimate": guess,
             "estimate_sentence": estimate_text.sentence(guess, code),
             "conditions": condition_rows(guess),
+            "tested": tested_estimates(window, known),
         }
     return parts

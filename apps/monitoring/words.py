@@ -137,7 +137,7 @@ def worth_sentence(found: PerformanceFinding) -> str:
         )
     if known.measured is None:
         parts.append(estimate_sentence(guess))
-    return "; ".join(parts)
+    return " · ".join(parts)
 
 
 _REASONS: Final[Mapping[str, Text]] = {

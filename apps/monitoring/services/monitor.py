@@ -33,7 +33,7 @@ from apps.monitoring.models import (
 from apps.monitoring.policies import active_monitoring_policy
 from apps.monitoring.references import reference_of
 from apps.monitoring.retraining import request_by_policy
-from apps.monitoring.selectors import series_of
+from apps.monitoring.selectors import newest_performances, series_of
 from apps.monitoring.tasks import run_retraining
 from apps.monitoring.telling import tell_registry
 from apps.monitoring.windows import DEFAULT_KINDS, Pending, answers_of, pending
@@ -308,14 +308,6 @@ def _estimated(window: Window, answers: pl.DataFrame, policy: MonitoringPolicy) 
         minimum_rows=policy.performance.minimum_rows,
         confidence=policy.performance.confidence,
     )
-
-
-def newest_performances(window: Window) -> list[PerformanceFinding]:
-    """The newest performance of each earlier window of the series, oldest first."""
-    earlier = [one.pk for one in series_of(window) if one.name < window.name]
-    found = PerformanceFinding.objects.filter(window__in=earlier).select_related("window").order_by("pk")
-    newest = {one.window_id: one for one in found}
-    return sorted(newest.values(), key=lambda one: one.window.name)
 
 
 def _alert_of_fall(window: Window, policy: MonitoringPolicy) -> list[Alert]:

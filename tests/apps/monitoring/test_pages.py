@@ -425,3 +425,15 @@ def test_the_policy_in_force_is_told_with_its_history(cast: None, reader: Client
     assert "Deux fois par an." in said
     assert "every 7 months" in said
     assert active_monitoring_policy().sha256 in page.content.decode()
+
+
+# --- Estimates against what happened ------------------------------------------------------------------------------------
+def test_an_estimate_stands_beside_what_happened_once_it_is_known(labelled: Window, reader: Client) -> None:
+    known = labelled.performances.get()
+    said = text(reader.get(f"/monitoring/windows/{labelled.pk}/"))
+    if known.estimated.expected is None:
+        assert "Earlier estimates" not in said
+    else:
+        assert known.words.measured is not None
+        assert "Earlier estimates, and what happened" in said
+        assert percent(known.words.measured.metrics.accuracy, "en").removesuffix("%") in said
