@@ -19,7 +19,7 @@ from future_skills.artifact import PROFILE_SUFFIX, VersionPaths, checked_bytes
 from future_skills.errors import PolicyError, translatable
 from future_skills.files import sha256_of_bytes
 from future_skills.manifest import Manifest, Part, Share
-from future_skills.policy import canonical_json
+from future_skills.policy import canonical_json, first_mistake
 from future_skills.prediction import Prediction, WarningCode
 
 Support = Mapping[str, Mapping[str, int]]
@@ -71,13 +71,11 @@ def parse_answer_policy(content: Any, *, path: str = "policy") -> AnswerPolicy:
     try:
         return AnswerPolicy.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "policy"
         raise PolicyError(
             translatable("{path} is not an answer policy: {problem}."),
             hint=translatable("Begin with a copy of future_skills/answer_policy.yaml."),
             path=path,
-            problem=f"{place}: {first['msg']}",
+            problem=first_mistake(error),
         ) from error
 
 

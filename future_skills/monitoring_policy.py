@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from future_skills.errors import PolicyError, translatable
 from future_skills.files import sha256_of_bytes
 from future_skills.manifest import Part, Share
-from future_skills.policy import Confidence, canonical_json, read_yaml
+from future_skills.policy import Confidence, canonical_json, first_mistake, read_yaml
 
 StatisticName = Literal["wasserstein", "jensen_shannon", "psi"]
 AlarmKind = Literal["data_drift", "prediction_drift", "confidence_shift", "unseen", "out_of_range", "missing"]
@@ -151,13 +151,11 @@ def parse_monitoring_policy(content: Any, *, path: str = "policy") -> Monitoring
     try:
         return MonitoringPolicy.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "policy"
         raise PolicyError(
             translatable("{path} is not a monitoring policy: {problem}."),
             hint=translatable("Begin with a copy of future_skills/monitoring_policy.yaml."),
             path=path,
-            problem=f"{place}: {first['msg']}",
+            problem=first_mistake(error),
         ) from error
 
 

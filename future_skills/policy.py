@@ -143,9 +143,14 @@ def parse_policy(content: Any, *, path: str = "policy") -> GatePolicy:
     try:
         return GatePolicy.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "policy"
-        raise PolicyError(path=path, problem=f"{place}: {first['msg']}") from error
+        raise PolicyError(path=path, problem=first_mistake(error)) from error
+
+
+def first_mistake(error: ValidationError) -> str:
+    """The first key of a policy that is wrong, and why."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "policy"
+    return f"{place}: {first['msg']}"
 
 
 def policy_sha256(policy: GatePolicy) -> str:

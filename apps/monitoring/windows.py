@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max
 from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
 from django.utils import timezone
 
@@ -18,9 +18,6 @@ from apps.workforce.selectors import snapshots_at
 from future_skills import schema
 
 Kind = Window.Kind
-
-SLICES: Final = (Kind.DAY, Kind.WEEK, Kind.MONTH)
-"""Slices of the prediction log."""
 
 DEFAULT_KINDS: Final = (Kind.CAMPAIGN, Kind.MONTH)
 """What is looked at unless something else is asked for."""
@@ -90,7 +87,7 @@ def _slices(kind: Window.Kind, now: datetime) -> Iterator[Pending]:
     found = (
         lines.annotate(slice=_TRUNCATED[kind]("at"))
         .values("slice", "deployment__version")
-        .annotate(rows=Count("pk"), first=Min("at"))
+        .annotate(rows=Count("pk"))
         .order_by("slice", "deployment__version")
     )
     versions: dict[int, ModelVersion] = {}
