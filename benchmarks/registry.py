@@ -193,7 +193,7 @@ def main() -> None:
         port = free_port()
         granian = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--port", str(port)]
         ours |= http_figures(
-            [*granian, "--workers", "2", "--blocking-threads", "2", "--no-access-log", "config.wsgi:application"],
+            [*granian, "--workers", "2", "--no-access-log", "config.wsgi:application"],
             port,
             "/api/v1/live",
             {"Authorization": f"Bearer {token}", "X-Request": secrets.token_hex(4)},
