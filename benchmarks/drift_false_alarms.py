@@ -9,6 +9,8 @@ indicator about a period. The reference is 50 000 pairs drawn at random; a new c
 * **independent**: a window is pairs drawn at random, and facts about pairs are independent.
 * **clustered**: a window is few roles with many skills each, and facts about pairs share effects of their role (10 % of the
   variance of a latent normal) and of their skill (20 %).
+* **asked about**: a slice of the prediction log. Whoever asks does not draw at random: pairs of the reference, those of skills
+  in fashion and of roles that pay well up to twenty times as often as the others; compared with the same pairs then.
 
 Without drift, roles, skills and distributions are those of the reference. Shifts, one a window: a number by half a standard
 deviation; the share of one level, or of the roles of one department, by 10 points. Single windows: no alarm is asked to persist.
@@ -41,6 +43,8 @@ ROLES, SKILLS, DEPARTMENTS, CATEGORIES = 2_000, 5_000, 12, 10
 REFERENCE_ROWS, WINDOWS_PER_COMPANY = 50_000, 50
 ROLE_EFFECT, SKILL_EFFECT = 0.10, 0.20
 LEVEL_SHARES = np.array([0.5, 0.3, 0.2])
+DESIGNS = ("independent", "clustered", "asked about")
+PAIR = (schema.ROLE, schema.SKILL)
 FEW_ROLES = {100: 5, 1_000: 10, 10_000: 20, 100_000: 50}
 SHIFTS = {
     "usage, 0.5 sd (a fact about a pair)": "internal_usage",
@@ -56,7 +60,7 @@ class Setting:
     """Some windows of one company; ``shifted`` is a feature or None."""
 
     rows: int
-    clustered: bool
+    design: str
     shifted: str | None
     seed: int
     windows: int
@@ -82,6 +86,13 @@ class Company:
         else:
             roles = np.repeat(self.rng.choice(ROLES, few_roles, replace=False), rows // few_roles)
         return roles, self.rng.choice(SKILLS, rows, p=self.popularity)
+
+    def asked(self, rows: int, before: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Roles and skills of pairs of the reference, those that people ask about more often than the others."""
+        roles, skills = (before[name].cast(pl.Int64).to_numpy() for name in PAIR)
+        interest = np.exp(3 * (self.trend[skills] + norm.cdf((np.log(self.salary[roles]) - 4) / 0.4) - 1))
+        places = self.rng.choice(len(roles), rows, p=interest / interest.sum())
+        return roles[places], skills[places]
 
     def departments(self, *, grown: bool) -> np.ndarray:
         """Of each role; ``grown``: other roles have moved to the first one, which has 10 points more of them."""
@@ -178,15 +189,18 @@ def stability(before: np.ndarray, now: np.ndarray) -> float:
 
 # --- The run ------------------------------------------------------------------------------------------------------------------
 def measured(setting: Setting) -> tuple[Setting, Counter]:
-    company = Company(np.random.default_rng(setting.seed), clustered=setting.clustered)
+    company = Company(np.random.default_rng(setting.seed), clustered=setting.design == "clustered")
     before = company.rows(*company.pairs(REFERENCE_ROWS, few_roles=None), period="2024-02")
     reference, usual, policy = build_reference(before), Usual(before), default_monitoring_policy()
     counts: Counter = Counter()
-    few_roles = FEW_ROLES[setting.rows] if setting.clustered else None
+    few_roles, same_pairs = FEW_ROLES[setting.rows] if setting.design == "clustered" else None, None
     for _ in range(setting.windows):
-        pairs = company.pairs(setting.rows, few_roles=few_roles)
+        is_asked = setting.design == "asked about"
+        pairs = company.asked(setting.rows, before) if is_asked else company.pairs(setting.rows, few_roles=few_roles)
         window = company.rows(*pairs, period="2024-11", shifted=setting.shifted)
-        report = compare(reference, window, policy)
+        if is_asked:
+            same_pairs = before.join(window, on=PAIR, how="semi")
+        report = compare(reference, window, policy, same_pairs=same_pairs)
         psi, ks = usual.alarms(window)
         counts["windows"] += 1
         counts["psi"] += psi
@@ -208,12 +222,12 @@ def measured(setting: Setting) -> tuple[Setting, Counter]:
 
 def settings(options: argparse.Namespace) -> Iterator[Setting]:
     for rows in options.sizes:
-        for clustered in (False, True):
+        for design in DESIGNS:
             for shifted in (None, *(SHIFTS.values() if rows >= 1_000 else ())):
                 windows = options.windows if shifted is None else options.shifted
                 for place, start in enumerate(range(0, windows, WINDOWS_PER_COMPANY)):
-                    seed = 1_000_003 * rows + 10_007 * clustered + place
-                    yield Setting(rows, clustered, shifted, seed, min(WINDOWS_PER_COMPANY, windows - start))
+                    seed = 1_000_003 * rows + 10_007 * DESIGNS.index(design) + place
+                    yield Setting(rows, design, shifted, seed, min(WINDOWS_PER_COMPANY, windows - start))
 
 
 def main() -> None:
@@ -224,34 +238,30 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     options.sizes = [int(size) for size in options.sizes.split(",")]
-    totals: dict[tuple[int, bool, str | None], Counter] = {}
+    totals: dict[tuple[int, str, str | None], Counter] = {}
     processes = get_context("spawn")  # a forked process would wait for ever for polars' threads, which it does not have
     with processes.Pool(options.processes) as pool:
         for one, counts in pool.imap_unordered(measured, settings(options)):
-            totals.setdefault((one.rows, one.clustered, one.shifted), Counter()).update(counts)
+            totals.setdefault((one.rows, one.design, one.shifted), Counter()).update(counts)
     print(f"Without drift, {options.windows} windows a line: share of windows that alarm.\n")
     print("| rows | design | roles | this report | PSI > 0.1 | KS p < .05 | features told insufficient |")
     print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
-    for (rows, clustered, _), counts in of_kind(totals, shifted=False):
-        roles = FEW_ROLES[rows] if clustered else "drawn"
-        print(f"| {rows} | {design(clustered)} | {roles} | {shares(counts)} |")
+    for (rows, design, _), counts in of_kind(totals, shifted=False):
+        roles = FEW_ROLES[rows] if design == "clustered" else "drawn"
+        print(f"| {rows} | {design} | {roles} | {shares(counts)} |")
     print(f"\nShifted, {options.shifted} windows a line: share of windows where the shift is caught.\n")
     print("| shift | rows | design | independent facts | this report | PSI > 0.1 | KS p < .05 | told insufficient |")
     print("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     words = {feature: name for name, feature in SHIFTS.items()}
-    for (rows, clustered, shifted), counts in of_kind(totals, shifted=True):
+    for (rows, design, shifted), counts in of_kind(totals, shifted=True):
         facts = round(counts["independent"] / counts["windows"])
-        print(f"| {words[shifted]} | {rows} | {design(clustered)} | {facts} | {shares(counts)} |")
+        print(f"| {words[shifted]} | {rows} | {design} | {facts} | {shares(counts)} |")
     print("\nWhat alarmed without drift:", dict(sum((c for (*_, s), c in totals.items() if s is None), Counter())))
 
 
 def of_kind(totals: dict, *, shifted: bool) -> list:
     chosen = [item for item in totals.items() if (item[0][2] is not None) == shifted]
-    return sorted(chosen, key=lambda item: (str(item[0][2] or ""), item[0][1], item[0][0]))
-
-
-def design(clustered: bool) -> str:
-    return "clustered" if clustered else "independent"
+    return sorted(chosen, key=lambda item: (str(item[0][2] or ""), DESIGNS.index(item[0][1]), item[0][0]))
 
 
 def shares(counts: Counter) -> str:

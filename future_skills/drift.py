@@ -26,6 +26,7 @@ from future_skills.drift_profile import (
     NumericReference,
     ReferenceProfile,
     Sample,
+    build_reference,
     comparable,
     trend_by_skill,
     values_by_period,
@@ -47,6 +48,7 @@ from future_skills.drift_report import (
 from future_skills.drift_units import Units, design_effect, key_codes, units_of
 from future_skills.errors import NotEnoughDataError, translatable
 from future_skills.monitoring_policy import AlarmKind, DriftPolicy, MonitoringPolicy, StatisticName
+from future_skills.profile import LEVEL_KEYS, PAIR
 
 EXAMPLES: Final = 5
 """Examples given of a listed finding, and of the roles that a shift touches."""
@@ -60,14 +62,26 @@ LEAST_SHIFT: Final = 0.05
 _SAID: Final[dict[str, AlarmKind]] = {PREDICTED: "prediction_drift", CONFIDENCE: "confidence_shift"}
 
 
-def compare(reference: ReferenceProfile, window: pl.DataFrame, policy: MonitoringPolicy) -> DriftReport:
+def compare(
+    reference: ReferenceProfile,
+    window: pl.DataFrame,
+    policy: MonitoringPolicy,
+    *,
+    same_pairs: pl.DataFrame | None = None,
+) -> DriftReport:
     """Compare the rows of a window with what a version stands on.
+
+    Whoever asks about some pairs does not draw them at random: common skills are asked about more often, and differ from the
+    others. With ``same_pairs`` the distributions are those of the same pairs, then and now; what is listed, out of the range or
+    moved by the market is still told against the whole reference.
 
     Args:
         reference: of the version.
         window: period, role, skill and the reference's features, one row per pair or several; what the version said of them
             (``level``, ``confidence``) is compared where both have it.
         policy: thresholds, sizes and rates.
+        same_pairs: the rows of the reference about pairs of the window, as ``build_reference`` takes them; may be empty. None
+            for a window that holds every pair.
 
     Raises:
         MissingColumnsError: a feature is missing.
@@ -79,7 +93,10 @@ def compare(reference: ReferenceProfile, window: pl.DataFrame, policy: Monitorin
         raise NotEnoughDataError(translatable("The window has no rows: there is nothing to compare."))
     keys = key_codes(window)
     units = {level: units_of(window, keys, level) for level in sorted({one.level for one in asked})}
-    comparisons = [_compared(one, window, units[one.level], reference, policy.drift) for one in asked]
+    if same_pairs is None:
+        comparisons = [_compared(one, window, units[one.level], reference, policy.drift) for one in asked]
+    else:
+        comparisons = _compared_alike(asked, window, reference, same_pairs, policy.drift)
     findings = [found for one in asked for found in _findings(one, window, units[one.level], reference, policy.drift)]
     _adjust(comparisons, findings, policy.drift)
     listed = tuple(finding.listed(policy.drift) for finding in findings if finding.rows)
@@ -92,6 +109,7 @@ def compare(reference: ReferenceProfile, window: pl.DataFrame, policy: Monitorin
         rows=window.height,
         roles=window[schema.ROLE].n_unique(),
         skills=window[schema.SKILL].n_unique(),
+        same_pairs=None if same_pairs is None else same_pairs.n_unique(LEVEL_KEYS[PAIR]),
         features=features,
         listed=listed,
         signals=tuple(_signal(one, window) for one in asked if isinstance(one, MarketReference)),
@@ -133,8 +151,7 @@ def _compared(
 ) -> _Comparison:
     """Measure one feature; all chances are still those of one test alone."""
     if isinstance(reference, MarketReference | NameReference):
-        reason: Reason = "one_value_per_period" if isinstance(reference, MarketReference) else "names"
-        return _Comparison(reference, {}, reason, {}, {}, {})
+        return _Comparison(reference, {}, _incomparable(reference), {}, {}, {})
     values = window[reference.feature]
     known = values.is_not_null()
     counted = float(units.weights[known.to_numpy()].sum())
@@ -159,6 +176,41 @@ def _compared(
     nulls = null_distributions(bins, *sizes, policy.draws)
     tests = {name: _Test(nulls[name].chance(value)) for name, value in measured.items()}
     return _Comparison(reference, common, None, measured, nulls, tests)
+
+
+def _compared_alike(
+    asked: Sequence[AnyReference],
+    window: pl.DataFrame,
+    whole: ReferenceProfile,
+    same_pairs: pl.DataFrame,
+    policy: DriftPolicy,
+) -> list[_Comparison]:
+    """Measure each feature on the pairs that both sides have."""
+    alike: dict[str, AnyReference] = {}
+    units: dict[str, Units] = {}
+    profile = whole
+    if not same_pairs.is_empty():
+        levels = {one.feature: one.level for one in whole.features if one.feature not in _SAID}
+        profile = build_reference(same_pairs, features=list(levels), levels=levels)
+        alike = {one.feature: one for one in profile.features}
+        window = window.join(same_pairs, on=LEVEL_KEYS[PAIR], how="semi")
+        keys = key_codes(window)
+        units = {level: units_of(window, keys, level) for level in {one.level for one in asked}}
+    found: list[_Comparison] = []
+    for one in asked:
+        same = alike.get(one.feature)
+        if same is not None and same.kind == one.kind:
+            found.append(_compared(same, window, units[one.level], profile, policy))
+        else:  # no row of these pairs had a value
+            found.append(_Comparison(one, {}, _incomparable(one) or "few_units_before", {}, {}, {}))
+    return found
+
+
+def _incomparable(reference: AnyReference) -> Reason | None:
+    """Why a feature has no distribution at all; None where it has one."""
+    if isinstance(reference, MarketReference):
+        return "one_value_per_period"
+    return "names" if isinstance(reference, NameReference) else None
 
 
 def _numeric_facts(reference: NumericReference, sample: Sample) -> dict[str, Any]:

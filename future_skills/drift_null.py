@@ -1,10 +1,12 @@
 """How far apart two distributions are, and how far apart they would be without any drift.
 
-A distribution is counts in bins: quantile bins of a number, or categories with the rare ones pooled. Three statistics:
+A distribution is counts in bins: quantile bins of a number, or categories with the rare ones pooled. The statistics:
 
 * **wasserstein**: area between the two distribution functions, each a straight line within a bin, over the reference's standard
   deviation; what lies out of the reference's range counts with its distance to it.
 * **jensen_shannon**: distance, base 2, 0 to 1 (Lin 1991, *IEEE Transactions on Information Theory* 37, 145-151).
+* **share_shift**: the largest move of one category's share, 0 to 1. A distance spreads over all categories, and with a dozen of
+  them chance hides the move of one; this does not.
 * **psi**: population stability index, ``sum (p - q) ln(p / q)`` with half a unit added to every bin, so that an empty one does
   not make it infinite.
 
@@ -32,7 +34,7 @@ TAIL: Final = 0.05
 """Share of the draws that the tail is fitted on."""
 
 NUMERIC_STATISTICS: Final[tuple[StatisticName, ...]] = ("wasserstein", "psi")
-CATEGORICAL_STATISTICS: Final[tuple[StatisticName, ...]] = ("jensen_shannon", "psi")
+CATEGORICAL_STATISTICS: Final[tuple[StatisticName, ...]] = ("jensen_shannon", "share_shift", "psi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def effects(bins: Bins, reference: Counts, window: Counts, *, beyond: float = 0.
         found["wasserstein"] = _area(p, q, np.array(bins.widths)) + beyond
     else:
         found["jensen_shannon"] = _jensen_shannon(p, q)
+        found["share_shift"] = np.abs(p - q).max(axis=-1)
     p, q = _shares(bins.psi_counts(reference) + 0.5), _shares(bins.psi_counts(window) + 0.5)
     found["psi"] = ((p - q) * np.log(p / q)).sum(axis=-1)
     return found

@@ -250,13 +250,20 @@ def required_columns(features: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*schema.SNAPSHOT_KEY, *features)))
 
 
-def build_reference(rows: pl.DataFrame, *, features: Collection[str] = schema.BASE_FEATURES) -> ReferenceProfile:
+def build_reference(
+    rows: pl.DataFrame,
+    *,
+    features: Collection[str] = schema.BASE_FEATURES,
+    levels: Mapping[str, str] | None = None,
+) -> ReferenceProfile:
     """Describe the rows that windows will be compared with.
 
     Args:
         rows: period, role, skill and the features; ``level`` and ``confidence`` too where they are known. Rows of the newest
             period last, where units are described by one row.
         features: that the version reads; texts are categories, anything else is a number.
+        levels: feature -> level at which it varies, where that is known: in a few rows, one of each role, everything seems to
+            be a fact about roles. None: as the rows show it.
 
     Raises:
         MissingColumnsError: a column is missing.
@@ -266,9 +273,12 @@ def build_reference(rows: pl.DataFrame, *, features: Collection[str] = schema.BA
     if rows.is_empty():
         raise NotEnoughDataError(translatable("There are no rows to compare later ones with."))
     said = [name for name in (PREDICTED, CONFIDENCE) if name in rows.columns and name not in features]
-    levels = varies_by(rows.select(features), rows)
+    levels = levels or varies_by(rows.select(features), rows)
     keys = key_codes(rows)
-    units = {level: units_of(rows, keys, level) for level in sorted({*levels.values(), *(PAIR for _name in said)})}
+    units = {
+        level: units_of(rows, keys, level)
+        for level in sorted({*(levels[name] for name in features), *(PAIR for _name in said)})
+    }
     crossed = {level: crossed_units(keys, level) for level in units if len(LEVEL_KEYS[level]) == 2}
     periods = tuple(rows[schema.PERIOD].unique().sort())
     return ReferenceProfile(

@@ -188,6 +188,8 @@ class DriftReport(Part):
         periods: of the window, in order.
         rows: of the window.
         roles, skills: different ones in the window.
+        same_pairs: pairs whose values then and now were compared, where the window holds those that somebody asked about; None
+            where it was compared with the whole reference.
         features: one for each feature, in the reference's order.
         listed: unseen, out of range and missing values; those that are there.
         signals: features with one value per period.
@@ -203,6 +205,7 @@ class DriftReport(Part):
     rows: int
     roles: int
     skills: int
+    same_pairs: int | None = None
     features: tuple[FeatureDrift, ...]
     listed: tuple[Listed, ...]
     signals: tuple[MarketSignal, ...]

@@ -37,6 +37,7 @@ VERDICTS: Final[dict[Verdict, str]] = {
 STATISTICS: Final[dict[StatisticName, str]] = {
     "wasserstein": translatable("Wasserstein distance, in standard deviations"),
     "jensen_shannon": translatable("Jensen-Shannon distance"),
+    "share_shift": translatable("largest move of a share (0 to 1)"),
     "psi": translatable("population stability index (PSI)"),
 }
 """A statistic as the heading of a column."""
@@ -86,6 +87,7 @@ _CATEGORY_DRIFTED: Final = translatable(
 EFFECTS: Final[dict[StatisticName, str]] = {
     "wasserstein": translatable("{value} standard deviations"),
     "jensen_shannon": translatable("distance {value}"),
+    "share_shift": translatable("{value} points of a share"),
     "psi": translatable("PSI {value}"),
 }
 
@@ -184,10 +186,11 @@ def feature_sentence(one: FeatureDrift, language: Language, translate: Translate
         "independent": integer(one.independent[1], language),
     }
     if one.statistics:
-        told = one.statistics[0]  # the distance: it has a unit that people know
+        # What alarms; otherwise the distance, which stands first: it has a unit that people know.
+        told = next((statistic for statistic in one.statistics if statistic.alarm), one.statistics[0])
         words["effect"] = _effect(told.name, told.effect, language, translate)
-        words["null"] = decimal(told.null_quantile, language)
-        words["usual"] = decimal(told.usual, language)
+        words["null"] = _amount(told.name, told.null_quantile, language)
+        words["usual"] = _amount(told.name, told.usual, language)
     if one.reason != "beyond":
         return translate(_REASONS[one.reason]).format(**words)
     if one.means is not None:
@@ -248,7 +251,12 @@ def shift_sentence(one: TrendShift, language: Language, translate: Translate = s
 
 
 def _effect(name: StatisticName, value: float, language: Language, translate: Translate) -> str:
-    return translate(EFFECTS[name]).format(value=decimal(value, language))
+    return translate(EFFECTS[name]).format(value=_amount(name, value, language))
+
+
+def _amount(name: StatisticName, value: float, language: Language) -> str:
+    """A statistic as a number; the move of a share in points."""
+    return decimal(100 * value, language, 1) if name == "share_shift" else decimal(value, language)
 
 
 def _category(feature: str, bar: Bin, language: Language, translate: Translate) -> str:

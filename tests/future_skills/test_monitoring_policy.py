@@ -16,7 +16,12 @@ def content() -> dict[str, Any]:
 
 def test_the_default_policy_has_the_thresholds_that_were_decided() -> None:
     drift = default_monitoring_policy().drift
-    assert [drift.thresholds.of(name) for name in ("wasserstein", "jensen_shannon", "psi")] == [0.1, 0.06, 0.03]
+    assert [drift.thresholds.of(name) for name in ("wasserstein", "jensen_shannon", "share_shift", "psi")] == [
+        0.1,
+        0.06,
+        0.05,
+        0.03,
+    ]
     assert (drift.alarm_rate, drift.minimum_units) == (0.005, 100)
     assert (drift.persistence.alarms, drift.persistence.windows) == (2, 3)
 

@@ -25,13 +25,12 @@ from apps.monitoring.models import (
     Alert,
     DriftFinding,
     PerformanceFinding,
-    Reference,
     RetrainRequest,
     Watch,
     Window,
 )
 from apps.monitoring.policies import active_monitoring_policy
-from apps.monitoring.references import reference_of
+from apps.monitoring.references import reference_of, same_pairs
 from apps.monitoring.retraining import request_by_policy
 from apps.monitoring.selectors import newest_performances, series_of
 from apps.monitoring.tasks import run_retraining
@@ -95,11 +94,9 @@ def monitor(*, actor: Actor, kinds: Sequence[str] = DEFAULT_KINDS, on_step: Repo
             go_on()
             on_step(f"{one.version.name} {one.name}")
             try:
-                reference = reference_of(one.version)
+                _look_at(one, policy, actor, done)
             except NotReproducibleError as error:
                 done.passed_over.append((one.version.name, one.name, error))
-                continue
-            _look_at(one, reference, policy, actor, done)
         observed = cache(snapshots_frame)
         for window in _to_look_up():
             go_on()
@@ -140,10 +137,16 @@ def _alone(actor: Actor) -> Iterator[Callable[[], None]]:
 
 
 # --- A window for the first time --------------------------------------------------------------------------------------------
-def _look_at(one: Pending, reference: Reference, policy: MonitoringPolicy, actor: Actor, done: Monitored) -> None:
-    """Compare a window with what its version stands on, and keep what was found."""
-    answers = answers_of(one)
-    report = compare(reference.words, answers, policy)
+def _look_at(one: Pending, policy: MonitoringPolicy, actor: Actor, done: Monitored) -> None:
+    """Compare a window with what its version stands on, and keep what was found.
+
+    Raises:
+        NotReproducibleError: see ``reference_of``.
+        ArtifactError: a version's file, or a campaign's, cannot be trusted.
+    """
+    reference, answers = reference_of(one.version), answers_of(one)
+    asked = same_pairs(reference, answers) if one.campaign is None else None  # a campaign holds every pair
+    report = compare(reference.words, answers, policy, same_pairs=asked)
     with transaction.atomic():
         window = one.row()
         window.save(force_insert=True)

@@ -39,7 +39,7 @@ def next_quarter(small_company: pl.DataFrame) -> Callable[..., str]:
     def store(period: str, *, levels: bool = True, **moved: float) -> str:
         rows = newest.with_columns(
             pl.lit(period).alias(schema.PERIOD),
-            *((pl.col(name) + by).clip(*LIMITS[name]).alias(name) for name, by in moved.items()),
+            *((pl.col(name) + by).clip(*LIMITS.get(name, (0.0, None))).alias(name) for name, by in moved.items()),
         )
         if not levels:
             rows = rows.with_columns(pl.lit(None, dtype=pl.String).alias(schema.OBSERVED_LEVEL))

@@ -97,6 +97,30 @@ def test_a_slice_of_the_log_holds_what_was_answered_in_it(
     assert looked_at(kinds=["month", "day"]).windows == []
 
 
+def test_who_asks_about_what_is_no_drift(
+    live: Deployment,
+    next_quarter: Callable[..., str],
+    newest: str,
+    small_company: pl.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same questions, about what is asked for most: first of the newest quarter, then of one where all of it moved."""
+    now = small_company.filter(pl.col(schema.PERIOD) == newest)
+    pairs = now.top_k(110, by="training_requests")
+    asked = pairs.select(schema.ROLE, schema.SKILL).to_dicts()
+    first, second = (timezone.now() - timedelta(days=days) for days in (3, 2))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(predictions.timezone, "now", lambda: first)
+        predictions.predict(asked, actor=OLIVIER)
+    next_quarter("2027-01", training_requests=30.0)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(predictions.timezone, "now", lambda: second)
+        predictions.predict(asked, actor=OLIVIER)
+    quiet, moved = (window.findings.get().words for window in looked_at(kinds=["day"]).windows)
+    assert (quiet.same_pairs, quiet.alarms) == (len(pairs), ())
+    assert "training_requests" in {alarm.feature for alarm in moved.alarms}
+
+
 def test_a_slice_in_which_two_versions_answered_is_looked_at_for_both(
     live: Deployment,
     registered: list[ModelVersion],
@@ -128,7 +152,7 @@ def test_a_look_that_fails_is_no_look(
 ) -> None:
     done(period=newest)
 
-    def fails(*_args: Any) -> None:
+    def fails(*_args: Any, **_named: Any) -> None:
         raise OSError("the disk")
 
     with monkeypatch.context() as failing:
