@@ -171,6 +171,8 @@ def _parameters(operation: Operation) -> frozenset[str]:
 
 def _unknown_parameters(request: HttpRequest, known: Collection[str]) -> RequestInvalidError | None:
     """A parameter that nobody reads is a mistake: a filter with a typo would show everything."""
+    if not request.META.get("QUERY_STRING"):
+        return None
     mistakes = [
         {
             "type": "unknown_parameter",
