@@ -16,10 +16,8 @@ from apps.serving.log import LOG, lines_of
 from apps.serving.overrides.selectors import OVERRIDES
 from apps.serving.reader import LIVE, abstention_of, open_predictor
 from apps.serving.reasons import explain, require_few
-from future_skills import schema
-from future_skills.abstention import Abstention
+from apps.serving.said import SAYINGS, Said, Sayings
 from future_skills.lifecycle import Act, Stage, require_allowed
-from future_skills.prediction import Predictor
 
 MOST_ROWS = 10_000
 """Rows answered at a time."""
@@ -51,12 +49,12 @@ def predict(rows: Sequence[Row], *, actor: Actor, reasons: bool = False) -> Answ
     """
     if reasons:
         require_few(len(rows))
-    live = LIVE.live()
-    request = new_request_id(timezone.now())
+    live, facts, request = LIVE.live(), FACTS.now(), new_request_id(timezone.now())
     version = live.predictor.manifest.version
-    answers = Answers(version, live.deployment, request, _answers(live.predictor, live.abstention, rows, request))
+    said = SAYINGS.now(live.predictor, live.abstention, facts).of(rows)
+    answers = Answers(version, live.deployment, request, _answers(said, request))
     if reasons:
-        answers = replace(answers, reasons=explain(live.predictor, FACTS.now(), answers.answers))
+        answers = replace(answers, reasons=explain(live.predictor, facts, answers.answers))
     LOG.append(lines_of(answers, actor=actor))
     return answers
 
@@ -72,31 +70,22 @@ def try_version(name: str, rows: Sequence[Row]) -> tuple[Answers, Stage]:
     version = find_version(name)
     stage = stages_of([version.pk])[version.pk]
     require_allowed(Act.TRY, stage, version=name)
-    answers = _answers(open_predictor(version), abstention_of(version), rows, None)
-    return Answers(name, None, None, answers), stage
+    said = Sayings(open_predictor(version), abstention_of(version), FACTS.now()).of(rows)
+    return Answers(name, None, None, _answers(said, None)), stage
 
 
-def _answers(
-    predictor: Predictor, abstention: Abstention, rows: Sequence[Row], request: UUID | None
-) -> tuple[Answer, ...]:
-    completed = FACTS.now().complete(rows, columns=predictor.columns)
-    warnings, overrides = completed.warnings, OVERRIDES.now()
-    said = (
-        prediction.warned(warnings[place]) if place in warnings else prediction
-        for place, prediction in enumerate(predictor.predict(completed.values))
-    )
+def _answers(said: Sequence[Said], request: UUID | None) -> tuple[Answer, ...]:
+    overrides = OVERRIDES.now()
     return tuple(
         Answer(
             id=None if request is None else answer_id(request, place),
-            role=role,
-            skill=skill,
-            period=period,
-            inputs=inputs,
-            prediction=prediction,
-            abstained=abstention.abstains({schema.ROLE: role, schema.SKILL: skill}, prediction),
-            override=overrides.of(role, skill),
+            role=one.role,
+            skill=one.skill,
+            period=one.period,
+            inputs=one.inputs,
+            prediction=one.prediction,
+            abstained=one.abstained,
+            override=overrides.of(one.role, one.skill),
         )
-        for place, ((role, skill), period, inputs, prediction) in enumerate(
-            zip(completed.pairs, completed.periods, completed.inputs(predictor.columns), said, strict=True)
-        )
+        for place, one in enumerate(said)
     )
