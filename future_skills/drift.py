@@ -286,7 +286,7 @@ def _findings(
     roles = window[schema.ROLE]
     missing = values.is_null()
     found = [_finding("missing", reference, missing, reference.missing, units, policy, named=roles)]
-    if isinstance(reference, NumericReference):
+    if isinstance(reference, NumericReference) and reference.feature not in _SAID:
         beyond = ((values < reference.minimum) | (values > reference.maximum)).fill_null(value=False)
         expected = 2 / (reference.units + 1)  # chance that one more value is the smallest or the largest of all
         found.append(_finding("out_of_range", reference, beyond, min(1.0, expected), units, policy, named=values))

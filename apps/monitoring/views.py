@@ -248,6 +248,6 @@ def policy(request: HttpRequest) -> HttpResponse:
         "sha256": found.sha256,
         "choices": list(MonitoringPolicyChoice.objects.order_by("-id")[:50]),
         "parts": pages.policy_parts(found),
-        "set_command": 'python manage.py monitoring_policy --set FICHIER.yaml --reason "…"',
+        "set_command": f'python manage.py monitoring_policy --set {gettext("FILE")}.yaml --reason "…"',
     }
     return render(request, "monitoring/policy.html", context)

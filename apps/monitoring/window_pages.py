@@ -133,11 +133,15 @@ def _feature_row(one: FeatureDrift) -> FeatureRow:
         verdict_words=gettext(drift_text.VERDICTS[one.verdict]),
         sentence=drift_text.feature_sentence(one, code, gettext),
         facts=gettext(drift_text.FACTS[one.level]),
-        units=(fmt.integer(one.units[0], code), fmt.integer(one.units[1], code)),
+        units=(_units(one.units[0]), _units(one.units[1])),
         statistics=[_statistic_row(statistic) for statistic in one.statistics],
         bars=[(bar.name, fmt.percent(bar.before, code), fmt.percent(bar.now, code)) for bar in bars],
         chart=mark_safe(charts.distribution(bars, name=name, labels=charts.LABELS[code])) if bars else "",  # noqa: S308  # made by us, escaped
     )
+
+
+def _units(count: float) -> str:
+    return fmt.integer(count, language()) if count else "—"
 
 
 def _statistic_row(one: Statistic) -> StatisticRow:

@@ -101,11 +101,13 @@ def alert_title(alert: Alert) -> str:
     return title.format(feature=feature_name(alert.feature), version=alert.version.name)
 
 
+_STILL_THERE = translatable("Seen in: {first}; still there in: {last}.")
+
+
 def alert_text(alert: Alert) -> str:
     """Since when, and what to do next."""
-    seen = gettext("Seen in: {first}; still there in: {last}.").format(
-        first=window_name(alert.first_window), last=window_name(alert.last_window)
-    )
+    seen = gettext("Seen in: {first}.") if alert.first_window == alert.last_window else gettext(_STILL_THERE)
+    seen = seen.format(first=window_name(alert.first_window), last=window_name(alert.last_window))
     return f"{seen} {gettext(_NEXT[alert.kind])}"
 
 
@@ -163,7 +165,7 @@ def request_sentence(request: RetrainRequest) -> str:
     state = request.state
     if state is RequestState.DONE and request.version is not None:
         verdict = verdict_text(Verdict(request.report.verdict), language()) if request.report else "—"
-        return gettext("{version} is a candidate that waits for people ({verdict}).").format(
+        return gettext("{version} is a candidate that waits for people. Its criteria: {verdict}.").format(
             version=request.version.name, verdict=verdict
         )
     if state is RequestState.NOTHING_NEW:

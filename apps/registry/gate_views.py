@@ -284,7 +284,7 @@ def policy(request: HttpRequest) -> HttpResponse:
         "sha256": policy_sha256(found),
         "choices": choices,
         "parts": gate_pages.policy_parts(found),
-        "set_command": 'python manage.py registry policy --set FICHIER.yaml --reason "…"',
+        "set_command": f'python manage.py registry policy --set {gettext("FILE")}.yaml --reason "…"',
     }
     return render(request, "registry/policy.html", context)
 
