@@ -1,13 +1,14 @@
 """What was watched, what was found, and what people were told of it."""
 
 from enum import StrEnum
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from apps.registry.models import Dataset, GateReport, ModelVersion
+from apps.serving.leases import Leased
 from apps.serving.models import Campaign
+from apps.serving.written_once import WrittenOnce
 from future_skills.drift_profile import ReferenceProfile
 from future_skills.drift_report import DriftReport
 from future_skills.estimate import Estimate
@@ -116,21 +117,7 @@ class Window(models.Model):
         return f"{self.version_id} {self.kind} {self.name}"
 
 
-class _NeverChanged(models.Model):
-    """A row that is written once."""
-
-    class Meta:
-        abstract = True
-
-    def save(self, **options: Any) -> None:
-        """Refused where the row is there already."""
-        if not self._state.adding:
-            message = "A report of monitoring is never changed."
-            raise TypeError(message)
-        super().save(**options | {"force_insert": True})
-
-
-class DriftFinding(_NeverChanged):
+class DriftFinding(WrittenOnce):
     """A window compared with what its version stands on, under one policy.
 
     Attributes:
@@ -158,7 +145,7 @@ class DriftFinding(_NeverChanged):
         return DriftReport.from_dict(self.content)
 
 
-class PerformanceFinding(_NeverChanged):
+class PerformanceFinding(WrittenOnce):
     """What is known of a window's worth, after some import; a new one where an import changed it.
 
     Attributes:
@@ -267,7 +254,7 @@ class RequestState(StrEnum):
     FAILED = "failed"
 
 
-class RetrainRequest(models.Model):
+class RetrainRequest(Leased):
     """Somebody, or the policy, asked for another version. One of a parent is under way at most.
 
     Attributes:
@@ -280,10 +267,6 @@ class RetrainRequest(models.Model):
         version: the candidate.
         report: its gate report.
         changes: what the candidate would have changed in the last campaign; null where there is none.
-        lease_holder: machine, process and a random part; empty while nobody works on it.
-        lease_until: when another process may take it over.
-        attempts: how often it was taken up since its last step.
-        problem: the last refusal (``code``, ``template``, ``hint``, ``details``).
     """
 
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, null=True, related_name="requests")
@@ -298,13 +281,6 @@ class RetrainRequest(models.Model):
     version = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, null=True, related_name="retrain_request")
     report = models.ForeignKey(GateReport, on_delete=models.PROTECT, null=True, related_name="+")
     changes = models.JSONField(null=True)
-    lease_holder = models.CharField(max_length=300, blank=True, default="")
-    lease_until = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    failed_at = models.DateTimeField(null=True)
-    problem = models.JSONField(null=True)
 
     class Meta:
         default_permissions = ()
@@ -318,11 +294,6 @@ class RetrainRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.name or self.parent_id}"
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended, one way or another."""
-        return self.finished_at is not None or self.failed_at is not None
 
     @property
     def state(self) -> RequestState:

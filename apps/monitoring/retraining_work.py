@@ -7,13 +7,8 @@ Each step leaves its row, and is not done again: whoever takes up a request whos
 that there is one dataset, one version and one report however often it was killed.
 """
 
-import fcntl
-import os
 import re
-import secrets
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +17,7 @@ from typing import Any, Final
 import polars as pl
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.actors import Actor
@@ -37,6 +31,7 @@ from apps.registry.services.gate import evaluate_gate
 from apps.registry.services.versions import register_version
 from apps.registry.store import campaign_path, dataset_path
 from apps.serving.campaigns.facts import pairs_at
+from apps.serving.leases import Lease, Leases
 from apps.serving.models import Campaign
 from apps.serving.reader import open_predictor
 from future_skills import schema
@@ -48,8 +43,6 @@ from future_skills.errors import (
     NotReproducibleError,
     RetrainingBusyError,
     RetrainingGivenUpError,
-    StorageError,
-    keep_refusal,
     translatable,
 )
 from future_skills.labels import HORIZON_MONTHS, TOLERANCE_MONTHS
@@ -58,12 +51,6 @@ from future_skills.training import Recipe, train
 
 LEASE: Final = timedelta(hours=2)
 """How long a training may take before another machine takes the request over."""
-
-RETRY: Final = timedelta(minutes=1)
-"""How long a request rests after the disk or the database refused something."""
-
-MOST_ATTEMPTS: Final = 5
-"""How often a request is taken up without getting further before it is given up."""
 
 AT_ONCE: Final = 100_000
 """Pairs scored at a time."""
@@ -86,27 +73,23 @@ def work_on(key: int, *, on_step: Report = lambda _words: None) -> RetrainReques
     request = find_request(key)
     if request.over:
         return request
-    with _alone(request):
-        holder = _taken(request)
-        if holder is None:
-            return find_request(key)
+    with REQUESTS.taken(request) as lease:
+        if lease is None:  # over by now
+            return request
         try:
-            _steps(key, holder, on_step)
+            _steps(lease, on_step)
         except (KeyboardInterrupt, SystemExit):
-            _change(key, holder, lease_holder="", lease_until=None, attempts=F("attempts") - 1)
+            lease.give_back(attempts=F("attempts") - 1)
             raise
         except RetrainingBusyError:
             raise
         except (OSError, DatabaseError) as error:
-            refusal, again = StorageError.of(error), timezone.now() + RETRY
-            _change(key, holder, lease_holder="", lease_until=again, problem=keep_refusal(refusal))
+            lease.postpone(error)
             raise
         except FutureSkillsError as error:
-            _change(
-                key, holder, lease_holder="", lease_until=None, failed_at=timezone.now(), problem=keep_refusal(error)
-            )
+            lease.fail(error)
             raise
-    return find_request(key)
+        return request
 
 
 def take_up_left_behind() -> Iterator[tuple[int, FutureSkillsError | None]]:
@@ -115,119 +98,33 @@ def take_up_left_behind() -> Iterator[tuple[int, FutureSkillsError | None]]:
     Yields:
         The key of each request that was taken up, and what stopped it; None: it is at its end.
     """
-    now = timezone.now()
-    rested = Q(lease_holder="") & (Q(lease_until=None) | Q(lease_until__lt=now))
-    for request in RetrainRequest.objects.filter(
-        rested | ~Q(lease_holder=""), finished_at=None, failed_at=None
-    ).order_by("pk"):
-        if request.lease_holder and not (_lapsed(request) or _is_abandoned_here(request)):
-            continue
-        if request.attempts >= MOST_ATTEMPTS:
-            refusal = RetrainingGivenUpError(request=request.pk, attempts=request.attempts)
-            under_way = RetrainRequest.objects.filter(
-                pk=request.pk, lease_holder=request.lease_holder, finished_at=None
-            )
-            under_way.update(lease_holder="", lease_until=None, failed_at=now, problem=keep_refusal(refusal))
-            yield request.pk, refusal
-            continue
-        try:
-            work_on(request.pk)
-        except RetrainingBusyError:
-            continue
-        except FutureSkillsError as error:
-            yield request.pk, error
-        else:
-            yield request.pk, None
+    under_way = RetrainRequest.objects.filter(finished_at=None, failed_at=None).order_by("pk")
+    yield from REQUESTS.take_up(under_way, work_on)
 
 
-# --- Alone ----------------------------------------------------------------------------------------------------------------
 def _folder(request: RetrainRequest) -> Path:
     return Path(settings.RETRAINING_DIR) / str(request.pk)
 
 
-@contextmanager
-def _alone(request: RetrainRequest) -> Iterator[None]:
-    """The only process of this machine that works on a request; the system frees the lock of one that dies."""
-    folder = _folder(request)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RetrainingBusyError(request=request.pk, holder=request.lease_holder or _here()) from error
-        yield
-
-
-def _here() -> str:
-    """How the leases of this machine begin."""
-    return f"{socket.gethostname()[:200]}/"
-
-
-def _lapsed(request: RetrainRequest) -> bool:
-    return request.lease_until is None or request.lease_until < timezone.now()
-
-
-def _is_abandoned_here(request: RetrainRequest) -> bool:
-    """Whether a process of this machine held the lease and is no more."""
-    if request.lease_holder.startswith(_here()):
-        with suppress(RetrainingBusyError), _alone(request):
-            return True
-    return False
-
-
-def _taken(request: RetrainRequest) -> str | None:
-    """The lease of a request; None where it is over by now.
-
-    Raises:
-        RetrainingBusyError: another machine works on it.
-    """
-    now, holder = timezone.now(), f"{_here()}{os.getpid()}/{secrets.token_hex(4)}"
-    # the lock of this machine is ours: a lease of this machine is that of a dead process
-    free = Q(lease_holder="") | Q(lease_until__lt=now) | Q(lease_holder__startswith=_here())
-    taken = RetrainRequest.objects.filter(free, pk=request.pk, finished_at=None, failed_at=None).update(
-        lease_holder=holder,
-        lease_until=now + LEASE,
-        attempts=F("attempts") + 1,
-        started_at=Coalesce("started_at", now),
-    )
-    if taken:
-        return holder
-    now_there = find_request(request.pk)
-    if now_there.over:
-        return None
-    raise RetrainingBusyError(request=request.pk, holder=now_there.lease_holder)
-
-
-def _change(key: int, holder: str, **changes: Any) -> None:
-    """Change the request as long as the lease is ours.
-
-    Raises:
-        RetrainingBusyError: another machine has taken it over.
-    """
-    ours = RetrainRequest.objects.filter(pk=key, lease_holder=holder, finished_at=None, failed_at=None)
-    if not ours.update(**changes):
-        raise RetrainingBusyError(request=key, holder=find_request(key).lease_holder or "—")
+REQUESTS: Final = Leases("request", _folder, LEASE, RetrainingBusyError, RetrainingGivenUpError)
+"""Who works on which."""
 
 
 # --- The steps ------------------------------------------------------------------------------------------------------------
-def _steps(key: int, holder: str, on_step: Report) -> None:
+def _steps(lease: Lease[RetrainRequest], on_step: Report) -> None:
     """Everything that is left to do."""
-    request = find_request(key)
+    request = lease.row
     actor = Actor(request.requester, request.requester_source)  # type: ignore[arg-type]
-
-    def further(**changes: Any) -> RetrainRequest:
-        _change(key, holder, lease_until=timezone.now() + LEASE, attempts=0, problem=None, **changes)
-        return find_request(key)
 
     if request.dataset is None:
         on_step(translatable("export the dataset"))
-        request = further(dataset=_exported(request, actor))
+        lease.renew(attempts=0, problem=None, dataset=_exported(request, actor))
         if request.dataset_id == request.parent.dataset_id:  # what arrived changed no labelled row
-            _finished(request, holder, actor, arrived={**request.arrived, "rows": 0, "labels": 0})
+            _finished(lease, actor, arrived={**request.arrived, "rows": 0, "labels": 0})
             return
     if request.version is None:
         on_step(translatable("train the version"))
-        request = further(version=_registered(request, holder, actor))
+        lease.renew(attempts=0, problem=None, version=_registered(lease, actor))
     version = request.version
     if version is None:
         raise RuntimeError("the version was just registered")
@@ -236,9 +133,10 @@ def _steps(key: int, holder: str, on_step: Report) -> None:
         measure_version_engine(actor=actor, version=version.name)
     if request.report is None:
         on_step(translatable("evaluate its criteria"))
-        request = further(report=evaluate_gate(actor=actor, version=version.name).report)
+        report = evaluate_gate(actor=actor, version=version.name).report
+        lease.renew(attempts=0, problem=None, report=report)
     on_step(translatable("look at what it would have changed"))
-    _finished(request, holder, actor, changes=what_would_change(version))
+    _finished(lease, actor, changes=what_would_change(version))
 
 
 def _exported(request: RetrainRequest, actor: Actor) -> Any:
@@ -251,11 +149,12 @@ def _exported(request: RetrainRequest, actor: Actor) -> Any:
     return export_dataset(actor=actor, output=_folder(request) / "dataset.parquet", **months).dataset
 
 
-def _registered(request: RetrainRequest, holder: str, actor: Actor) -> ModelVersion:
+def _registered(lease: Lease[RetrainRequest], actor: Actor) -> ModelVersion:
     """The version, trained as its parent was on the new dataset.
 
     What a dead worker had trained already is taken in as it is; what it had registered too.
     """
+    request = lease.row
     dataset, parent = request.dataset, request.parent
     if dataset is None:
         raise RuntimeError("the dataset was just exported")
@@ -271,7 +170,7 @@ def _registered(request: RetrainRequest, holder: str, actor: Actor) -> ModelVers
         if known is None and _trained_for(request):
             return register_version(actor=actor, path=_model_path(request.name))
     name = next_version_name()
-    _change(request.pk, holder, name=name)
+    lease.renew(name=name)
     frame = read_dataset(dataset_path(dataset))
     train(
         frame,
@@ -347,10 +246,11 @@ def what_would_change(version: ModelVersion) -> dict[str, Any] | None:
     }
 
 
-def _finished(request: RetrainRequest, holder: str, actor: Actor, **found: Any) -> None:
+def _finished(lease: Lease[RetrainRequest], actor: Actor, **found: Any) -> None:
     """The end of a request, with its event."""
+    request = lease.row
     with transaction.atomic():
-        _change(request.pk, holder, lease_holder="", lease_until=None, finished_at=timezone.now(), **found)
+        lease.finish(**found)
         record(
             actor=actor,
             action="monitoring.complete_retraining",

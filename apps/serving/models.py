@@ -8,6 +8,7 @@ from django.db.models import Q
 from apps.registry.models import Deployment
 from apps.serving.campaigns.models import Campaign, CampaignCell, RisingPair
 from apps.serving.overrides.models import PredictionOverride
+from apps.serving.written_once import WrittenOnce
 from apps.workforce.models import LEVEL_CHOICES
 from future_skills import schema
 
@@ -22,7 +23,7 @@ class LoggedQuerySet(models.QuerySet["Prediction"]):
         raise TypeError(_NEVER_CHANGED)
 
 
-class Prediction(models.Model):
+class Prediction(WrittenOnce):
     """What production answered about one pair, and everything the answer was made of.
 
     A line is written before its answer leaves, and never changed. Score, confidence and emergence follow from
@@ -81,12 +82,6 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} × {self.skill}: {self.level}"
-
-    def save(self, **options: Any) -> None:
-        """Refused where the line is there already."""
-        if not self._state.adding:
-            raise TypeError(_NEVER_CHANGED)
-        super().save(**options | {"force_insert": True})
 
 
 _NEVER_CHANGED = "A line of the prediction log is never changed."

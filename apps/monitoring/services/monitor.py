@@ -1,8 +1,5 @@
 """Verb: look at every window that nobody looked at yet, and at what became of the others."""
 
-import os
-import secrets
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +35,7 @@ from apps.monitoring.telling import tell_registry
 from apps.monitoring.windows import DEFAULT_KINDS, Pending, answers_of, pending
 from apps.registry.models import ModelVersion
 from apps.registry.store import version_rows
+from apps.serving.leases import new_holder
 from apps.workforce.selectors import facts_changed_since, newest_event, snapshots_frame
 from future_skills import schema
 from future_skills.drift import compare
@@ -118,7 +116,7 @@ def _alone(actor: Actor) -> Iterator[Callable[[], None]]:
     Raises:
         MonitoringBusyError: another one does.
     """
-    holder = f"{socket.gethostname()[:200]}/{os.getpid()}/{secrets.token_hex(4)}"
+    holder = new_holder()
     Watch.objects.get_or_create(pk=1)
     now = timezone.now()
     free = Q(holder="") | Q(until__lt=now)

@@ -3,13 +3,14 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from apps.registry.models import Deployment
+from apps.serving.leases import Leased
+from apps.serving.written_once import WrittenOnce
 from apps.workforce.models import LEVEL_CHOICES
 from future_skills import schema
 
@@ -24,12 +25,11 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Campaign(models.Model):
+class Campaign(Leased):
     """Every pair that was observed at a period, scored by the version that was live when somebody asked for it.
 
-    A process works on it as long as it holds the lease; each chunk of rows that was scored is a file in the campaign's
-    folder, so that another process can go on (see ``apps.serving.campaigns.work``). Once it is finished, or has failed,
-    the row never changes again.
+    Each chunk of rows that was scored is a file in the campaign's folder, so that another process can go on (see
+    ``apps.serving.campaigns.work``).
 
     Attributes:
         work: name of its folder while it is under way.
@@ -37,15 +37,11 @@ class Campaign(models.Model):
         version: name of the version, which is the deployment's.
         policy: the answer policy that flags abstentions, as it was then (see ``future_skills.abstention``).
         requester: who asked, and ``requester_source`` how we know it (see ``apps.accounts.actors.Actor``).
-        lease_holder: machine, process and a random part; empty while nobody works on it.
-        lease_until: when another process may take it over; with no holder, when it is tried again.
-        attempts: how often it was taken up since its last chunk.
         facts_event: number of the newest event of the audit log when the facts were read.
         pairs: how many there are; null until the facts were read.
         chunk_rows: pairs scored between two checkpoints.
         chunks_done: how many chunks are.
         result_sha256: of the result's file, in the artifact store.
-        problem: the last refusal, to be said in any language (``code``, ``template``, ``hint``, ``details``).
     """
 
     work = models.UUIDField(default=uuid.uuid4, unique=True)
@@ -57,19 +53,12 @@ class Campaign(models.Model):
     requested_at = models.DateTimeField()
     requester = models.CharField(max_length=150)
     requester_source = models.CharField(max_length=20)
-    lease_holder = models.CharField(max_length=300, blank=True, default="")
-    lease_until = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
     facts_event = models.PositiveBigIntegerField(null=True)
     pairs = models.PositiveBigIntegerField(null=True)
     chunk_rows = models.PositiveIntegerField()
     chunks_done = models.PositiveIntegerField(default=0)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    failed_at = models.DateTimeField(null=True)
     result_sha256 = models.CharField(max_length=64, blank=True, default="")
     result_bytes = models.PositiveBigIntegerField(null=True)
-    problem = models.JSONField(null=True)
 
     class Meta:
         default_permissions = ()
@@ -93,11 +82,6 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.label or self.period} ({self.version})"
-
-    @property
-    def over(self) -> bool:
-        """Whether it is finished, or has failed."""
-        return self.finished_at is not None or self.failed_at is not None
 
     @property
     def chunks(self) -> int | None:
@@ -128,21 +112,7 @@ class Campaign(models.Model):
         return self.state_at(timezone.now())
 
 
-class _NeverChanged(models.Model):
-    """A row that is written once, in the transaction that ends its campaign."""
-
-    class Meta:
-        abstract = True
-
-    def save(self, **options: Any) -> None:
-        """Refused where the row is there already."""
-        if not self._state.adding:
-            message = "What a campaign said is never changed."
-            raise TypeError(message)
-        super().save(**options | {"force_insert": True})
-
-
-class CampaignCell(_NeverChanged):
+class CampaignCell(WrittenOnce):
     """The pairs of a department and a category, counted (see ``future_skills.campaign_results.cells_of``)."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="cells", db_index=False)
@@ -171,7 +141,7 @@ class CampaignCell(_NeverChanged):
         return f"{self.campaign_id}: {self.department} × {self.category}"
 
 
-class RisingPair(_NeverChanged):
+class RisingPair(WrittenOnce):
     """A pair of a department's watch-list (see ``future_skills.campaign_results.watch_list_of``)."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="rising_pairs", db_index=False)

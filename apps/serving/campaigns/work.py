@@ -6,27 +6,18 @@
 
 Every file is written whole. So whoever takes up a campaign whose worker died goes on behind the last chunk that is there, reads
 the same facts as the dead one, and asks the same version: the result is the same to the last byte. Two processes never work on
-one campaign: a machine has the lock, machines have the lease.
+one campaign (see ``apps.serving.leases``).
 """
 
-import fcntl
-import os
-import secrets
 import shutil
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 
 import polars as pl
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record
@@ -36,6 +27,7 @@ from apps.registry.words import moment
 from apps.serving.campaigns.facts import pairs_at
 from apps.serving.campaigns.models import Campaign, CampaignCell, RisingPair
 from apps.serving.campaigns.selectors import find_campaign
+from apps.serving.leases import Lease, Leases
 from apps.serving.reader import open_predictor
 from apps.workforce.selectors import newest_event
 from future_skills import schema
@@ -44,19 +36,15 @@ from future_skills.campaign_results import cells_of, result_of, watch_list_of
 from future_skills.errors import (
     CampaignBusyError,
     CampaignError,
+    CampaignGivenUpError,
     FutureSkillsError,
     ModelSuspendedError,
-    StorageError,
-    keep_refusal,
 )
 from future_skills.files import folder_written_whole, sha256_of_file, written_whole
 from future_skills.history import HISTORY_FEATURES
 
 LEASE: Final = timedelta(minutes=10)
 """How long a process may be silent before another machine takes its campaign over."""
-
-RETRY: Final = timedelta(minutes=1)
-"""How long a campaign rests after the disk or the database refused something."""
 
 ROW_GROUP: Final = 25_000
 """Rows of a result that are read together: a department's category is a few of them, and they say what they hold."""
@@ -85,25 +73,24 @@ def work_on(key: int, *, on_progress: Report | None = None) -> Campaign:
     if campaign.over:
         shutil.rmtree(folder, ignore_errors=True)  # its worker may have died before it did
         return campaign
-    with _alone(campaign, folder):
-        lease = _Lease.taken(campaign)
+    with CAMPAIGNS.taken(campaign) as lease:
         if lease is None:  # over by now
-            return find_campaign(key)
+            return campaign
         try:
             _scored(lease, folder, on_progress or (lambda _campaign: None))
         except (KeyboardInterrupt, SystemExit, ModelSuspendedError):
-            lease.give_back()
+            lease.give_back(attempts=0)
             raise
         except CampaignError:
             raise
         except (OSError, DatabaseError, pl.exceptions.PolarsError) as error:
-            lease.postpone(StorageError.of(error))
+            lease.postpone(error)
             raise
         except FutureSkillsError as error:
             lease.fail(error)
             raise
         shutil.rmtree(folder)
-        return lease.campaign
+        return campaign
 
 
 def clear_up() -> None:
@@ -120,133 +107,32 @@ def folder_of(campaign: Campaign) -> Path:
     return Path(settings.CAMPAIGNS_DIR) / str(campaign.work)
 
 
-# --- Alone ----------------------------------------------------------------------------------------------------------------
-@contextmanager
-def _alone(campaign: Campaign, folder: Path) -> Iterator[None]:
-    """The only process of this machine that works on a campaign; the system frees the lock of one that dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CampaignBusyError(campaign=campaign.pk, holder=campaign.lease_holder or _machine()) from error
-        yield
-
-
-def is_abandoned_here(campaign: Campaign) -> bool:
-    """Whether a process of this machine held the lease and is no more."""
-    if not campaign.lease_holder.startswith(_here()):
-        return False
-    with suppress(CampaignBusyError), _alone(campaign, folder_of(campaign)):
-        return True
-    return False
-
-
-def _machine() -> str:
-    return socket.gethostname()[:200]
-
-
-def _here() -> str:
-    """How the leases of this machine begin."""
-    return f"{_machine()}/"
-
-
-@dataclass(slots=True)
-class _Lease:
-    """The right to work on a campaign, as long as it is renewed in time.
-
-    Attributes:
-        campaign: the row, as it was when the lease was last renewed.
-        holder: who holds it.
-    """
-
-    campaign: Campaign
-    holder: str
-
-    @classmethod
-    def taken(cls, campaign: Campaign) -> Self | None:
-        """The lease of a campaign that nobody works on; None of one that is over.
-
-        Raises:
-            CampaignBusyError: another machine works on it.
-        """
-        now, holder = timezone.now(), f"{_here()}{os.getpid()}/{secrets.token_hex(4)}"
-        # the lock of this machine is ours: a lease of this machine is that of a dead process
-        free = Q(lease_holder="") | Q(lease_until__lt=now) | Q(lease_holder__startswith=_here())
-        taken = (
-            _under_way(campaign)
-            .filter(free)
-            .update(
-                lease_holder=holder,
-                lease_until=now + LEASE,
-                attempts=F("attempts") + 1,
-                started_at=Coalesce("started_at", now),
-            )
-        )
-        campaign = find_campaign(campaign.pk)
-        if taken:
-            return cls(campaign, holder)
-        if campaign.over:
-            return None
-        raise CampaignBusyError(campaign=campaign.pk, holder=campaign.lease_holder)
-
-    def renew(self, **changes: Any) -> None:
-        """Go on for another ``LEASE``, with what has changed meanwhile.
-
-        Raises:
-            CampaignBusyError: it was not renewed in time, and another machine works on the campaign.
-        """
-        self._change(lease_until=timezone.now() + LEASE, **changes)
-
-    def give_back(self) -> None:
-        """Let anybody go on at once."""
-        self._change(lease_holder="", lease_until=None, attempts=0)
-
-    def postpone(self, refusal: FutureSkillsError) -> None:
-        """Let anybody go on in a while, and say why not at once."""
-        self._change(lease_holder="", lease_until=timezone.now() + RETRY, problem=keep_refusal(refusal))
-
-    def fail(self, refusal: FutureSkillsError) -> None:
-        """End the campaign without a result."""
-        self._change(lease_holder="", lease_until=None, failed_at=timezone.now(), problem=keep_refusal(refusal))
-
-    def finish(self, **result: Any) -> None:
-        """End it with its result, in the caller's transaction."""
-        self._change(lease_holder="", lease_until=None, problem=None, finished_at=timezone.now(), **result)
-
-    def _change(self, **changes: Any) -> None:
-        changed = _under_way(self.campaign).filter(lease_holder=self.holder).update(**changes)
-        self.campaign = find_campaign(self.campaign.pk)
-        if not changed:
-            raise CampaignBusyError(campaign=self.campaign.pk, holder=self.campaign.lease_holder or "—")
-
-
-def _under_way(campaign: Campaign) -> Any:
-    return Campaign.objects.filter(pk=campaign.pk, finished_at=None, failed_at=None)
+CAMPAIGNS: Final = Leases("campaign", folder_of, LEASE, CampaignBusyError, CampaignGivenUpError)
+"""Who works on which."""
 
 
 # --- Scoring --------------------------------------------------------------------------------------------------------------
-def _scored(lease: _Lease, folder: Path, report: Report) -> None:
+def _scored(lease: Lease[Campaign], folder: Path, report: Report) -> None:
     """Everything that is left to do."""
-    report(lease.campaign)
+    report(lease.row)
     _require_answering()
-    version = lease.campaign.deployment.version
-    size = lease.campaign.chunk_rows
+    version = lease.row.deployment.version
+    size = lease.row.chunk_rows
     inputs = folder / "inputs"
     if not inputs.exists():
         lease.renew(facts_event=newest_event())
         with_history = not set(HISTORY_FEATURES).isdisjoint(version.words.features.columns)
         with folder_written_whole(inputs) as temporary:
-            for number, rows in enumerate(pairs_at(lease.campaign.period, with_history=with_history, size=size)):
+            for number, rows in enumerate(pairs_at(lease.row.period, with_history=with_history, size=size)):
                 rows.write_parquet(temporary / f"{number:05}.parquet", compression="lz4", statistics=False)
     # opened now, when the facts have left the memory
     predictor = open_predictor(version)
-    abstention = Abstention.of(version.words, version_paths(version), parse_answer_policy(lease.campaign.policy))
+    abstention = Abstention.of(version.words, version_paths(version), parse_answer_policy(lease.row.policy))
     taken = sorted(inputs.iterdir())
     pairs: int = pl.scan_parquet(taken).select(pl.len()).collect().item()
     chunks = [folder / path.name for path in taken]
     lease.renew(pairs=pairs, chunks_done=sum(chunk.exists() for chunk in chunks))
-    report(lease.campaign)
+    report(lease.row)
     for number, chunk in enumerate(chunks):
         if not chunk.exists():
             _require_answering()
@@ -255,7 +141,7 @@ def _scored(lease: _Lease, folder: Path, report: Report) -> None:
             with written_whole(chunk) as temporary:
                 result_of(rows, answers, abstention.flags(rows, answers)).write_parquet(temporary, compression="lz4")
             lease.renew(chunks_done=number + 1, attempts=0, problem=None)
-            report(lease.campaign)
+            report(lease.row)
     _kept(lease, folder, chunks)
 
 
@@ -267,7 +153,7 @@ def _require_answering() -> None:
         raise ModelSuspendedError(reason=suspension.reason, name=suspension.started_by, since=since)
 
 
-def _kept(lease: _Lease, folder: Path, chunks: list[Path]) -> None:
+def _kept(lease: Lease[Campaign], folder: Path, chunks: list[Path]) -> None:
     """The chunks as one file in the store, and what is read of it at a glance in rows."""
     whole = folder / "result.parquet"
     with written_whole(whole) as temporary:
@@ -279,7 +165,7 @@ def _kept(lease: _Lease, folder: Path, chunks: list[Path]) -> None:
     cells, rising = cells_of(result), watch_list_of(result)
     with transaction.atomic():
         lease.finish(result_sha256=sha256, result_bytes=whole.stat().st_size)
-        campaign = lease.campaign
+        campaign = lease.row
         CampaignCell.objects.bulk_create(_cells(campaign, cells), batch_size=500)
         RisingPair.objects.bulk_create(_rising(campaign, rising), batch_size=500)
         record(

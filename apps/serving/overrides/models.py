@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.serving.written_once import WrittenOnce
 from apps.workforce.models import LEVEL_CHOICES
 from future_skills import schema
 
@@ -27,7 +28,7 @@ class OverrideQuerySet(models.QuerySet["PredictionOverride"]):
         return self.newest().filter(until__gte=day)
 
 
-class PredictionOverride(models.Model):
+class PredictionOverride(WrittenOnce):
     """A decision of a person on a pair: its level until a day, or (no level) that the one before no longer counts.
 
     The decisions on a pair are a chain: each replaces the one that its author had seen, and no two can replace the same.
@@ -75,12 +76,6 @@ class PredictionOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} × {self.skill}: {self.level or 'withdrawn'}"
-
-    def save(self, **options: Any) -> None:
-        """Refused where the row is there already."""
-        if not self._state.adding:
-            raise TypeError(_NEVER_CHANGED)
-        super().save(**options | {"force_insert": True})
 
     @property
     def expired(self) -> bool:

@@ -22,12 +22,14 @@ from apps.monitoring.services.policy import set_monitoring_policy
 from apps.monitoring.services.retraining import request_retraining
 from apps.registry.models import Dataset, Deployment, GateReport, ModelVersion
 from apps.serving.campaigns.browse import is_rising
+from apps.serving.leases import MOST_ATTEMPTS
 from future_skills import schema
 from future_skills.errors import (
     NothingLiveError,
     PermissionDeniedError,
     RetrainingBusyError,
     RetrainingGivenUpError,
+    StorageError,
     UsageError,
 )
 from future_skills.monitoring_policy import default_monitoring_policy
@@ -151,7 +153,7 @@ def test_one_at_a_time(year_later: str, live: Deployment) -> None:
     )
     with pytest.raises(RetrainingBusyError):
         work_on(request.pk)
-    RetrainRequest.objects.filter(pk=request.pk).update(attempts=retraining_work.MOST_ATTEMPTS, lease_until=None)
+    RetrainRequest.objects.filter(pk=request.pk).update(attempts=MOST_ATTEMPTS, lease_until=None)
     ((key, refusal),) = take_up_left_behind()
     assert key == request.pk
     assert isinstance(refusal, RetrainingGivenUpError)
@@ -168,6 +170,38 @@ def test_a_refusal_ends_it_and_is_kept(year_later: str, live: Deployment, monkey
         work_on(request.pk)
     request.refresh_from_db()
     assert (request.state, request.problem["code"]) == ("failed", "usage")
+
+
+def test_a_full_disk_makes_it_rest_and_the_worker_goes_on(
+    year_later: str, live: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_named: Any) -> None:
+        raise OSError(28, "No space left on device", "/somewhere")
+
+    request = asked()
+    with monkeypatch.context() as patch:
+        patch.setattr(retraining_work, "export_dataset", full)
+        ((key, refusal),) = take_up_left_behind()
+    assert (key, refusal.code if refusal else "") == (request.pk, StorageError.code)
+    assert list(take_up_left_behind()) == []  # it rests
+    RetrainRequest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert list(take_up_left_behind()) == [(request.pk, None)]
+    request.refresh_from_db()
+    assert (request.state, request.problem) == ("done", None)
+
+
+def test_who_lost_the_lease_of_a_request_writes_nothing_more(year_later: str, live: Deployment) -> None:
+    request = asked()
+
+    def overtaken(words: str) -> None:
+        if words == "train the version":
+            RetrainRequest.objects.update(lease_holder="elsewhere/12", lease_until=timezone.now() + timedelta(hours=1))
+
+    with pytest.raises(RetrainingBusyError, match="elsewhere"):
+        work_on(request.pk, on_step=overtaken)
+    request.refresh_from_db()
+    assert (request.lease_holder, request.name, request.version) == ("elsewhere/12", "", None)
+    assert ModelVersion.objects.count() == 2
 
 
 def test_the_next_number_is_behind_all_that_was_taken(live: Deployment, settings: Any, tmp_path: Path) -> None:

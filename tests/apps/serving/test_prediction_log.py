@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.actors import Actor
 from apps.accounts.rights import Right
@@ -214,7 +215,7 @@ def test_filters_keep_what_they_say(read: Callable[..., Any], logged: list[dict[
         return len(response.json()["predictions"])
 
     role, skill = logged[1][schema.ROLE], logged[1][schema.SKILL]
-    today = Prediction.objects.latest("at").at.date().isoformat()
+    today = timezone.localdate(Prediction.objects.latest("at").at).isoformat()
     assert found("requester=nadia") == 6
     assert found("requester=nad") == 0
     assert found(f"role={role}&skill={skill}") == 2

@@ -14,12 +14,13 @@ from apps.accounts.actors import Actor
 from apps.audit.models import AuditEvent
 from apps.registry.models import Deployment, ModelVersion
 from apps.registry.services.deployments import resume, suspend
-from apps.serving import predictions
+from apps.serving import leases, predictions
 from apps.serving.campaigns import work
 from apps.serving.campaigns.models import Campaign, CampaignCell, RisingPair, State
 from apps.serving.campaigns.services import start_campaign
-from apps.serving.campaigns.tasks import MOST_ATTEMPTS, run_campaign, take_up_left_behind
+from apps.serving.campaigns.tasks import run_campaign, take_up_left_behind
 from apps.serving.campaigns.work import LEASE, folder_of, work_on
+from apps.serving.leases import MOST_ATTEMPTS
 from apps.workforce.services import store_snapshots
 from future_skills import schema
 from future_skills.campaign_results import ANSWERS, FACTS, ORDER
@@ -203,7 +204,7 @@ def test_another_machine_waits_for_the_lease(live: Deployment, started: Make, mo
     with pytest.raises(Killed):
         work_on(campaign.pk, on_progress=killed_after(1))
     assert Campaign.objects.get().state is State.RUNNING  # nobody knows yet
-    monkeypatch.setattr(work, "_machine", lambda: "another-machine")
+    monkeypatch.setattr(leases, "_machine", lambda: "another-machine")
     with pytest.raises(CampaignBusyError):
         work_on(campaign.pk)
     assert list(take_up_left_behind()) == []
