@@ -44,7 +44,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "ranking": "Classement",
         "how": (
             "Classement par F1 macro : chaque niveau compte autant, HIGH étant rare et étant ce qui importe. "
-            "L’émergence (retrouver, parmi les paires qui ne sont pas HIGH, celles qui le deviennent) est à côté : c’est là "
+            "L’émergence (retrouver, parmi les couples qui ne sont pas HIGH, ceux qui le deviennent) est à côté : c’est là "
             "qu’un modèle fait mieux que « comme aujourd’hui ». "
             "Intervalles à 90 % entre parenthèses ou crochets : bootstrap à deux facteurs (métiers et compétences tirés "
             "séparément, {draws} tirages)."
