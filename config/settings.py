@@ -291,6 +291,7 @@ LOGGING = {
         "axes": {"level": "ERROR"},  # a wrong password is no event of the server, nor a line in a terminal
         # Without Django's own handlers. Never below INFO: its SQL would hold what people sent.
         "django": {"handlers": [], "level": "INFO"},
+        "django_tasks_db": {"level": "WARNING"},  # a worker asks every second whether there is anything to do
         "django.request": {"filters": ["fault"]},  # a fault leaves its trace; a refusal has the line of its request
     },
 }

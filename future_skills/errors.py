@@ -422,6 +422,19 @@ class StorageError(FutureSkillsError):
         return cls(translatable("{path}: {problem}."), path=str(path), problem=problem)
 
 
+class DefectError(FutureSkillsError):
+    """Something that nobody foresaw ended a piece of work. Details: ``problem``."""
+
+    code = "defect"
+    template = translatable("A defect of the product ended it: {problem}.")
+    hint = translatable("The log of the process says where. Send it to whoever looks after the product.")
+
+    @classmethod
+    def of(cls, error: Exception) -> "DefectError":
+        """From what was raised."""
+        return cls(problem=f"{type(error).__name__}: {error}".strip().rstrip(".:")[:500])
+
+
 class AuditChainError(FutureSkillsError):
     """The audit log was changed. Details: ``sequence`` (the first bad row), ``problem`` (words, translated with the message)."""
 

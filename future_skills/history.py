@@ -549,6 +549,8 @@ def _similar_roles_need(profiles: Sequence[_Matrix], memory: _Matrix, listed: _M
     for start in range(0, past.shape[0], _BLOCK):
         rows = slice(start, min(start + _BLOCK, past.shape[0]))
         places = slice(*np.searchsorted(role, (rows.start, rows.stop)))
+        if places.start == places.stop:  # of these roles nothing is listed now
+            continue
         weights = _nearest(profile, rows)
         needed, counted = (weights @ memory).tocsr(), (weights @ counts).tocsr()
         r, s = role[places] - start, skill[places]

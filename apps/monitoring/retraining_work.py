@@ -39,6 +39,7 @@ from future_skills.artifact import VersionPaths
 from future_skills.campaign_results import ANSWERS, is_rising
 from future_skills.dataset import read_dataset
 from future_skills.errors import (
+    DefectError,
     FutureSkillsError,
     NotReproducibleError,
     RetrainingBusyError,
@@ -88,6 +89,9 @@ def work_on(key: int, *, on_step: Report = lambda _words: None) -> RetrainReques
             raise
         except FutureSkillsError as error:
             lease.fail(error)
+            raise
+        except Exception as error:
+            lease.fail(DefectError.of(error))
             raise
         return request
 

@@ -6,6 +6,7 @@ lease of a dead process to lapse, and two processes never do the same work.
 """
 
 import fcntl
+import logging
 import os
 import secrets
 import socket
@@ -22,7 +23,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.accounts.refusals import storage_refusal
-from future_skills.errors import FutureSkillsError, StorageError, keep_refusal
+from future_skills.errors import DefectError, FutureSkillsError, StorageError, keep_refusal
+
+logger = logging.getLogger(__name__)
 
 RETRY: Final = timedelta(minutes=1)
 """How long work rests after the disk or the database refused something."""
@@ -138,6 +141,9 @@ class Leases(Generic[Row]):
                 yield row.pk, error
             except (OSError, DatabaseError) as error:
                 yield row.pk, storage_refusal(error)
+            except Exception as error:  # a defect that one row meets must not end the work on all others
+                logger.exception("%s %s", self.noun, row.pk)
+                yield row.pk, DefectError.of(error)
             else:
                 yield row.pk, None
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from future_skills import schema
+from future_skills import history, schema
 from future_skills.errors import DataError, MissingColumnsError
 from future_skills.history import HISTORY_FEATURES, HISTORY_MEANINGS, RoleNeighbours, history_features
 
@@ -227,3 +227,13 @@ def test_nobody_is_similar_to_a_role_that_the_period_does_not_know() -> None:
     assert [(one.role, one.level) for one in RoleNeighbours(unknown, period="2024-01").of("Clerk", "Word")] == [
         ("Data Analyst", None)
     ]
+
+
+def test_a_small_newest_snapshot_after_a_large_one_is_the_same_in_blocks(monkeypatch):
+    """Roles are worked through some at a time; at a small snapshot, none of a block may be listed any more."""
+    many = [("2024-01", f"Role {number:02}", "SQL", "HIGH" if number % 3 else "LOW") for number in range(40)]
+    panel = snapshots(*many, ("2025-01", "Role 39", "SQL", "LOW"))
+    whole = history_features(panel, period="2025-01")
+    monkeypatch.setattr(history, "_BLOCK", 4)
+    assert_frame_equal(history_features(panel, period="2025-01"), whole)
+    assert whole.height == 1

@@ -37,6 +37,7 @@ from future_skills.errors import (
     CampaignBusyError,
     CampaignError,
     CampaignGivenUpError,
+    DefectError,
     FutureSkillsError,
     ModelSuspendedError,
 )
@@ -88,6 +89,9 @@ def work_on(key: int, *, on_progress: Report | None = None) -> Campaign:
             raise
         except FutureSkillsError as error:
             lease.fail(error)
+            raise
+        except Exception as error:
+            lease.fail(DefectError.of(error))
             raise
         shutil.rmtree(folder)
         return campaign

@@ -172,6 +172,21 @@ def test_a_refusal_ends_it_and_is_kept(year_later: str, live: Deployment, monkey
     assert (request.state, request.problem["code"]) == ("failed", "usage")
 
 
+def test_a_defect_ends_the_request_and_the_worker_goes_on(
+    year_later: str, live: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(**_named: Any) -> None:
+        raise NotImplementedError("adding to a sparse array")
+
+    request = asked()
+    monkeypatch.setattr(retraining_work, "export_dataset", defect)
+    ((key, refusal),) = take_up_left_behind()
+    assert (key, refusal.code if refusal else "") == (request.pk, "defect")
+    request.refresh_from_db()
+    assert (request.state, request.problem["code"]) == ("failed", "defect")
+    assert list(take_up_left_behind()) == []
+
+
 def test_a_full_disk_makes_it_rest_and_the_worker_goes_on(
     year_later: str, live: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

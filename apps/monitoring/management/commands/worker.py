@@ -1,5 +1,6 @@
 """``manage.py worker``: run the background tasks, take up what a dead worker left, and look at production now and then."""
 
+import logging
 import time
 from datetime import timedelta
 from typing import Any, Final
@@ -15,9 +16,11 @@ from django_tasks_db.management.commands.db_worker import Worker
 from apps.accounts.actors import Actor
 from apps.monitoring import retraining_work
 from apps.monitoring.models import Watch
-from apps.monitoring.services.monitor import monitor
+from apps.monitoring.services.monitor import Monitored, monitor
 from apps.serving.campaigns.tasks import take_up_left_behind
-from future_skills.errors import FutureSkillsError, MonitoringBusyError
+from future_skills.errors import DefectError, FutureSkillsError, MonitoringBusyError
+
+logger = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the queue while it is empty."""
@@ -82,9 +85,19 @@ class Command(BaseCommand):
         except MonitoringBusyError:
             return
         except FutureSkillsError as refusal:
-            Watch.objects.filter(pk=1).update(done_at=timezone.now(), done_by=WATCHER.name)  # not again at once
-            self.stdout.write(_("Production could not be looked at: {words}").format(words=refusal.explain(_)))
+            self._could_not_watch(refusal)
             return
+        except Exception as error:  # a defect in one part of the work must not end the others
+            logger.exception("monitor")
+            self._could_not_watch(DefectError.of(error))
+            return
+        self._tell(done)
+
+    def _could_not_watch(self, refusal: FutureSkillsError) -> None:
+        Watch.objects.filter(pk=1).update(done_at=timezone.now(), done_by=WATCHER.name)  # not again at once
+        self.stdout.write(_("Production could not be looked at: {words}").format(words=refusal.explain(_)))
+
+    def _tell(self, done: Monitored) -> None:
         if done.windows or done.updated or done.opened:
             self.stdout.write(
                 _("Production was looked at: {windows} new windows, {alerts} new alerts.").format(

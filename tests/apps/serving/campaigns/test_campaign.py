@@ -277,6 +277,30 @@ def test_one_that_never_gets_further_is_given_up(live: Deployment, started: Make
     assert list(take_up_left_behind()) == []
 
 
+def test_a_defect_ends_one_campaign_and_no_other(
+    live: Deployment, started: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = started(label="broken"), started(label="sound")
+    Campaign.objects.update(requested_at=timezone.now() - timedelta(minutes=2))
+
+    def defect(lease: Any, *rest: Any) -> None:
+        if lease.row.pk == broken.pk:
+            raise NotImplementedError("adding to a sparse array")
+        scored(lease, *rest)
+
+    scored = work._scored
+    monkeypatch.setattr(work, "_scored", defect)
+    found = dict(take_up_left_behind())
+    assert found[sound.pk] is None
+    assert (found[broken.pk].code if found[broken.pk] else "") == "defect"
+    assert "NotImplementedError" in caplog.text
+    broken.refresh_from_db()
+    assert broken.state is State.FAILED
+    assert broken.problem is not None
+    assert broken.problem["details"] == {"problem": "NotImplementedError: adding to a sparse array"}
+    assert list(take_up_left_behind()) == []
+
+
 def test_a_full_disk_makes_it_rest_and_it_goes_on_later(
     live: Deployment, started: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
