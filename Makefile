@@ -85,6 +85,7 @@ demo-versions:
 	@echo "  $${FUTURE_SKILLS_ML:-ml}/future_skills_model_v2.json    the manifest of v2"
 	@echo "  $${FUTURE_SKILLS_ML:-ml}/evaluation/                    both versions and the baselines on the same rows"
 	@echo "  ml/MLOPS_GUIDE.md                       the guide"
+	@echo "To log in on the pages: $(BIN)/python manage.py create_demo_people makes people of every role, and prints their passwords."
 
 # Begins anew each time, in a database and folders of its own.
 PROMOTION ?= $(CURDIR)/var/promotion

@@ -110,8 +110,8 @@ class RisingRecord(Part):
         emerged_so_far: those that wait for their label and were HIGH when last observed: provisional.
         first: the pairs of highest P(HIGH), as many as were asked for.
         said_high: the pairs whose predicted level was HIGH.
-        found: pairs that became HIGH and were announced, in either way.
-        missed: pairs that became HIGH and were announced in neither.
+        found: those of ``first`` that became HIGH.
+        missed: pairs that became HIGH and are not among ``first``; with ``found``, all that emerged.
         by_chance: how many of ``first`` would have become HIGH had they been drawn at random.
         hits: examples of pairs announced that became HIGH, in order of rank.
         misses: examples of those missed, the least expected last.
@@ -382,7 +382,7 @@ def rising_record(predictions: pl.DataFrame, *, top: int = WATCH_LIST) -> Rising
 
     of_first = announced(first)
     labelled, became = len(candidates.filter(known)), len(candidates.filter(emerged))
-    hits, misses = candidates.filter(emerged & (first | said_high)), candidates.filter(emerged & ~first & ~said_high)
+    hits, misses = candidates.filter(emerged & first), candidates.filter(emerged & ~first)
     return RisingRecord(
         candidates=len(candidates),
         known=labelled,

@@ -149,8 +149,16 @@ def shortened(text: str) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def check_kind(path: Path) -> None:
-    """Refuse a file whose first bytes say that it is of another kind than its name."""
+def check_kind(path: Path, *, shown: str = "") -> None:
+    """Refuse a file whose first bytes say that it is of another kind than its name.
+
+    Args:
+        path: of the file.
+        shown: what it is called in messages; by default its path.
+
+    Raises:
+        DataFileError: it is of another kind.
+    """
     with path.open("rb") as file:
         head = file.read(8)
     name = path.name.lower()
@@ -165,13 +173,13 @@ def check_kind(path: Path) -> None:
         raise DataFileError(
             translatable("{path} is in the old Excel format, or protected by a password."),
             hint=translatable("Open it in Excel and save it as .xlsx, without a password."),
-            path=str(path),
+            path=shown or str(path),
         )
     if found != expected:
         raise DataFileError(
             translatable("{path} is not what its name says: the name means {expected}, the content is {found}."),
             hint=translatable("Save it again in the right format, or give it the right ending."),
-            path=str(path),
+            path=shown or str(path),
             expected=Words(expected),
             found=Words(found),
         )

@@ -6,6 +6,7 @@ with a sentence for the person who wrote it. Nothing is guessed: what could mean
 
 import re
 import unicodedata
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 import polars as pl
@@ -110,10 +111,15 @@ def read_code(text: str) -> str | None:
 
 
 def read_period(text: str) -> str:
-    """A month, YYYY-MM."""
+    """A month, YYYY-MM, that has begun somewhere on Earth."""
     if not _PERIOD.fullmatch(text):
         raise Unacceptable(translatable("a period is a month, written YYYY-MM, as 2025-03"))
+    if text > f"{datetime.now(_FIRST_TIME_ZONE):%Y-%m}":
+        raise Unacceptable(translatable("this month has not come yet: a snapshot says what was observed"))
     return text
+
+
+_FIRST_TIME_ZONE: Final = timezone(timedelta(hours=14))
 
 
 def read_level(text: str) -> str | None:

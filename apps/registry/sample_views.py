@@ -310,6 +310,9 @@ def definitions(request: HttpRequest) -> HttpResponse:
         return _definitions_page(request)
     typed = request.POST
     words = {code: {level: typed.get(f"{code}-{level}", "") for level in schema.LEVELS} for code, _ in LANGUAGES}
+    if blank := next((level for texts in words.values() for level, text in texts.items() if not text.strip()), None):
+        told = gettext("{level}: say what it means, in both languages.").format(level=LEVEL_NAMES[blank])
+        return _definitions_page(request, Refused("definitions", told, typed))
     try:
         verbs.set_definitions(actor=login_actor(request), definitions=parse_definitions(words))
     except FutureSkillsError as error:

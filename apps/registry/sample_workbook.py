@@ -236,7 +236,7 @@ def _require_workbook(path: Path, shown: str) -> None:
         raise DataFileError(translatable("{path}: no such file."), path=shown)
     if not shown.lower().endswith(".xlsx"):
         raise UsageError(translatable("{path}: the name must end in .xlsx."), path=shown)
-    check_kind(path)
+    check_kind(path, shown=shown)
     with damaged_workbook_refused(Path(shown)), zipfile.ZipFile(path) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > LARGEST_WORKBOOK:

@@ -88,7 +88,7 @@ def predict(request: HttpRequest) -> HttpResponse:
         "fields": [_field(name, typed[name], known.get(name), asked.errors.get(name, "")) for name in TAKEN],
         "role_names": list(JobRole.objects.values_list("name", flat=True)[:NAMES_OFFERED]),
         "skill_names": list(Skill.objects.values_list("name", flat=True)[:NAMES_OFFERED]),
-        "what_if": asked.row is not None and len(asked.row) > len(PAIR),
+        "what_if": bool(asked.errors) or (asked.row is not None and len(asked.row) > len(PAIR)),
         "error": error,
     }
     return render(request, "serving/predict.html", context, status=status)

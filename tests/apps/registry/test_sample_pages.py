@@ -285,7 +285,7 @@ def test_the_drh_redefines_the_levels_and_every_version_of_them_stays(browser: C
     assert LevelDefinitions.objects.get().created_by == "claire"
     refused = client.post("/definitions/", typed | {"fr-HIGH": " "})
     assert refused.status_code == 400
-    assert "fr.HIGH" in refused.content.decode()
+    assert "High: say what it means, in both languages." in refused.content.decode()
     text = page(browser("aude"), "/definitions/")
     assert "Sans elle, rien." in text
     assert "<textarea" not in text

@@ -15,6 +15,7 @@ from apps.accounts.commands import WAITING, ActingCommand
 from apps.accounts.rights import Right
 from apps.monitoring.documents import MonitoredDocument
 from apps.monitoring.models import Window
+from apps.monitoring.policies import active_monitoring_policy
 from apps.monitoring.selectors import alerting, newest_finding, newest_performance, open_alerts
 from apps.monitoring.services.monitor import Monitored, monitor
 from apps.monitoring.windows import DEFAULT_KINDS
@@ -57,7 +58,9 @@ class Command(ActingCommand):
     def _lines(self, done: Monitored) -> Iterator[str]:
         """What was found, for people."""
         if not (done.windows or done.updated or done.passed_over):
-            yield _("Nothing is new since the last time.")
+            yield _(
+                "Nothing new to look at: no campaign has ended and no month of the log is over since the last look."
+            )
         for version, name, refusal in done.passed_over:
             yield f"! {version} {name}: {refusal.explain(_)}"
         for window in done.windows:
@@ -72,6 +75,11 @@ class Command(ActingCommand):
             if alert.pk in {one.pk for one in done.opened}:
                 yield f"! [{SEVERITY_NAMES[alert.severity]}] {alert_title(alert)}"
                 yield f"  {alert_text(alert)}"
+        if not done.opened and any(finding.alarms for window in done.windows if (finding := newest_finding(window))):
+            asked = active_monitoring_policy().drift.persistence
+            yield _("An alert opens once an alarm stands in {alarms} of {windows} windows in a row.").format(
+                alarms=asked.alarms, windows=asked.windows
+            )
         if done.request is not None:
             yield _("The policy asked for a retraining: request {number}.").format(number=done.request.pk)
 
