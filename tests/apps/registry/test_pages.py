@@ -199,7 +199,7 @@ def test_a_version_says_what_it_is_worth(french: Client, two_versions: None) -> 
     text = page(french, "/versions/v2/")
     assert f"v2 fait mieux que «{NBSP}comme aujourd’hui{NBSP}»{NBSP}: F1 macro 0,895 contre 0,890" in text
     assert f"sur les mêmes 32{THIN}414 lignes de test." in text
-    assert "46 sont devenues Élevé" in text
+    assert "46 sont devenus Élevé" in text
     assert "quand le modèle dit Élevé, il a raison 79 fois sur 100" in text
     assert "4 objectifs sur 5 sont atteints." in text
     assert f"5{NBSP}mars{NBSP}2026 à{NBSP}10:05" in text
