@@ -221,11 +221,13 @@ def registry_page(
         updated_by: who changed it; "" where nobody did yet.
         watched: what monitoring says; None where it has not looked yet.
     """
-    current = next((version for version in details if version.retracted is None), None)
+    usable = [version for version in details if version.retracted is None]
+    live = production.served[0].version if production.served else None
+    current = next((version for version in usable if version.manifest.version == live), next(iter(usable), None))
     sections = [
         "# Registre des modèles « Future Skills »",
         GENERATED,
-        _summary(history, current),
+        _summary(history, current, live),
         "## En production",
         *_production(production, details, updated_at),
         "## Historique des versions",
@@ -321,8 +323,8 @@ def _moment(value: datetime, near: datetime) -> str:
 # --- Sections ------------------------------------------------------------------------------------------------------------
 
 
-def _summary(history: Sequence[HistoryLine], current: VersionDetails | None) -> str:
-    """One sentence with the answer: what there is, and what the newest usable version is worth."""
+def _summary(history: Sequence[HistoryLine], current: VersionDetails | None, live: str | None) -> str:
+    """One sentence with the answer: what there is, and what the version in production, or the newest usable one, is worth."""
     if not history:
         return EMPTY
     count = f"{fmt.integer(len(history), 'fr')} version{'s' if len(history) > 1 else ''}"
@@ -337,7 +339,12 @@ def _summary(history: Sequence[HistoryLine], current: VersionDetails | None) -> 
             f"F1 macro {fmt.decimal(same_rows.f1_macro, 'fr')}, contre {fmt.decimal(persistence.f1_macro, 'fr')} "
             f"pour «{NBSP}comme aujourd'hui{NBSP}» sur les mêmes {_rows(persistence.rows)} de test"
         )
-    return f"**{count}{THIN}; la plus récente utilisable est {manifest.version}{NBSP}: {worth}.**"
+    which = (
+        f"{manifest.version} est en production"
+        if manifest.version == live
+        else f"la plus récente utilisable est {manifest.version}"
+    )
+    return f"**{count}{THIN}; {which}{NBSP}: {worth}.**"
 
 
 def _production(production: Production, details: Sequence[VersionDetails], near: datetime) -> list[str]:

@@ -371,6 +371,7 @@ def test_what_is_in_production_and_what_was(manifest: Manifest) -> None:
         ],
         ["v1", "5 mars 2026 à 09:00", "6 mars 2026 à 09:00", "mise en production, par olivier", ""],
     ]
+    assert "; v1 est en production : F1 macro" in plain(text)
     assert "4 mars 2026 à 10:05, par olivier. Responsables : Équipe Data / DRH." in plain(text)
 
 
