@@ -102,3 +102,8 @@ class ActingCommand(BaseCommand):
 def refusal(error: FutureSkillsError) -> dict[str, Any]:
     """The shape of a refusal, the same behind every door."""
     return {"code": error.code, "message": error.explain(gettext), "details": error.details}
+
+
+def named(name: object, words: object) -> str:
+    """Words behind the name of what they are about, with the blanks of the language around the colon."""
+    return gettext("{name}: {words}").format(name=name, words=words)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.table import Table
 
+from apps.accounts.commands import named
 from apps.registry.documents import VersionDocument, VersionList
 from apps.registry.models import ModelVersion
 from apps.registry.pages import SPLIT_NAMES, comparison_sentence, engine_sentence, seen_sentences
@@ -116,14 +117,14 @@ def version_lines(version: ModelVersion) -> Iterator[str]:
         _("rules (a rule, not a model)"): manifest.baselines.rules,
         _("majority"): manifest.baselines.majority,
     }.items():
-        yield f"  {name}: " + (_metrics_words(metrics) if metrics else "—")
+        yield named(f"  {name}", _metrics_words(metrics) if metrics else "—")
     for file in manifest.files:
         yield f"  {file.name}  {file.bytes}  sha256 {file.sha256}"
     for label, text in ((_("Changes"), manifest.changes), (_("Notes"), manifest.notes)):
         if text:
-            yield f"{label}: {text}"
+            yield named(label, text)
     for note in version.notes.all():
-        yield f"  {timezone.localtime(note.created_at):%Y-%m-%d %H:%M} {note.created_by}: {note.text}"
+        yield named(f"  {timezone.localtime(note.created_at):%Y-%m-%d %H:%M} {note.created_by}", note.text)
 
 
 def _metrics_words(metrics: Metrics) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from rich.console import Console
 
 from apps.accounts.actors import Actor
-from apps.accounts.commands import WAITING, ActingCommand
+from apps.accounts.commands import WAITING, ActingCommand, named
 from apps.accounts.rights import Right
 from apps.monitoring.documents import MonitoredDocument
 from apps.monitoring.models import Window
@@ -62,15 +62,15 @@ class Command(ActingCommand):
                 "Nothing new to look at: no campaign has ended and no month of the log is over since the last look."
             )
         for version, name, refusal in done.passed_over:
-            yield f"! {version} {name}: {refusal.explain(_)}"
+            yield named(f"! {version} {name}", refusal.explain(_))
         for window in done.windows:
             finding = newest_finding(window)
             found = alarms_sentence(finding) if finding else "—"
-            yield f"{window.version.name}, {window_name(window)}: {found}"
+            yield named(f"{window.version.name}, {window_name(window)}", found)
         for window in done.updated:
             known = newest_performance(window)
             if known is not None:
-                yield f"{window.version.name}, {window_name(window)}: {worth_sentence(known)}"
+                yield named(f"{window.version.name}, {window_name(window)}", worth_sentence(known))
         for alert in open_alerts():
             if alert.pk in {one.pk for one in done.opened}:
                 yield f"! [{SEVERITY_NAMES[alert.severity]}] {alert_title(alert)}"

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from rich.table import Table
 
 from apps.accounts.actors import Actor
-from apps.accounts.commands import WAITING
+from apps.accounts.commands import WAITING, named
 from apps.accounts.rights import Right, rights_of
 from apps.registry.documents import LabelledDocument, SampleDocument, definitions_document
 from apps.registry.management.verbs.base import Verb, whole_number
@@ -181,7 +181,7 @@ def _definitions(command: "Command", actor: Actor, options: dict[str, Any]) -> N
 
 def _definition_lines(words: dict[str, str]) -> Iterator[str]:
     for level in schema.LEVELS:
-        yield f"{LEVEL_NAMES[level]}: {words[level]}"
+        yield named(LEVEL_NAMES[level], words[level])
 
 
 def _definitions_arguments(parser: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
-from apps.accounts.commands import ActingCommand
+from apps.accounts.commands import ActingCommand, named
 from apps.registry.pages import LEVEL_NAMES
 from apps.serving.campaigns.comparison import compare
 from apps.serving.campaigns.documents import ChangeDocument, ComparisonDocument
@@ -53,12 +53,13 @@ def _lines(document: ComparisonDocument) -> Iterator[str]:
     language = language_of(get_language())
     for move in document.moves:
         reason = f" ({REASON_NAMES[move.reason]})" if move.reason else ""
-        yield f"  {_level(move.level_before)} → {_level(move.level_after)}{reason}: {integer(move.pairs, language)}"
+        levels = f"  {_level(move.level_before)} → {_level(move.level_after)}{reason}"
+        yield named(levels, integer(move.pairs, language))
     if document.pairs:
         yield _("The pairs that moved most:")
     for pair in document.pairs:
         levels = f"{_level(pair.level_before)} → {_level(pair.level_after)}"
-        yield f"  {pair.job_role_name} × {pair.skill_name}: {levels}{_parts(pair)}"
+        yield named(f"  {pair.job_role_name} × {pair.skill_name}", f"{levels}{_parts(pair)}")
 
 
 def _level(level: str | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
-from apps.accounts.commands import REFUSED, ActingCommand
+from apps.accounts.commands import REFUSED, ActingCommand, named
 from apps.accounts.rights import Right
 from apps.serving.campaigns.documents import CampaignDocument
 from apps.serving.campaigns.selectors import find_campaign
@@ -25,7 +25,7 @@ class Command(ActingCommand):
             documents.append(CampaignDocument.of(campaign).to_dict())
             refused |= refusal is not None
             words = summary_text(campaign) if refusal is None else refusal.explain(_)
-            self.say(f"{name_of(campaign)}: {words}")
+            self.say(named(name_of(campaign), words))
         if not documents:
             self.say(_("No campaign was left behind."))
         self.answer({"campaigns": documents})
