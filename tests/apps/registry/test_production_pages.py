@@ -75,7 +75,7 @@ def seen(text: str) -> str:
 def test_before_anything_is_deployed_it_says_how(visit: Callable[..., Client]) -> None:
     text = page(visit("operator"))
     assert "No version is in production: no prediction can be answered." in text
-    assert "python manage.py registry deploy v1" in text
+    assert "python manage.py registry deploy VERSION" in text
     assert buttons(text) == []
 
 
