@@ -81,10 +81,10 @@ demo-versions:
 	$(BIN)/python manage.py registry list
 	@echo
 	@echo "Done. Where to look:"
-	@echo "  $${FUTURE_SKILLS_ML:-ml}/MODEL_REGISTRY.md              the registry, in one page"
-	@echo "  $${FUTURE_SKILLS_ML:-ml}/future_skills_model_v2.json    the manifest of v2"
-	@echo "  $${FUTURE_SKILLS_ML:-ml}/evaluation/                    both versions and the baselines on the same rows"
-	@echo "  ml/MLOPS_GUIDE.md                       the guide"
+	@printf '  %-42s %s\n' "$${FUTURE_SKILLS_ML:-ml}/MODEL_REGISTRY.md" "the registry, in one page"
+	@printf '  %-42s %s\n' "$${FUTURE_SKILLS_ML:-ml}/future_skills_model_v2.json" "the manifest of v2"
+	@printf '  %-42s %s\n' "$${FUTURE_SKILLS_ML:-ml}/evaluation/" "both versions and the baselines on the same rows"
+	@printf '  %-42s %s\n' "ml/MLOPS_GUIDE.md" "the guide"
 	@echo "To log in on the pages: $(BIN)/python manage.py create_demo_people makes people of every role, and prints their passwords."
 
 # Begins anew each time, in a database and folders of its own.
@@ -109,7 +109,7 @@ monitoring: setup
 	@$(BIN)/python examples/monitoring_walkthrough.py
 
 demo-pages:
-	@if [ "$(SERVE)" != 0 ]; then $(MAKE) serve; else echo "  make serve                              the pages"; fi
+	@if [ "$(SERVE)" != 0 ]; then $(MAKE) serve; else printf '  %-42s %s\n' "make serve" "the pages"; fi
 
 serve: setup
 	@$(BIN)/python manage.py migrate --verbosity 0
