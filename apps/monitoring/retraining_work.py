@@ -84,7 +84,7 @@ def work_on(key: int, *, on_step: Report = lambda _words: None) -> RetrainReques
             raise
         except RetrainingBusyError:
             raise
-        except (OSError, DatabaseError) as error:
+        except (OSError, DatabaseError, pl.exceptions.PolarsError) as error:
             lease.postpone(error)
             raise
         except FutureSkillsError as error:

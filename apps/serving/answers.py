@@ -13,27 +13,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a version says of one pair.
+class Said:
+    """What a version says of one pair, whoever asks.
 
     Attributes:
-        id: of its line in the prediction log; None for a trial, which is not logged.
         role: job role.
         skill: skill.
         period: of the snapshot the row was completed from; None where the pair has none.
         inputs: column -> value that the model read.
         prediction: the level, how sure, and what to know before trusting it.
         abstained: whether it should not be relied upon ("ne se prononce pas"; see ``future_skills.abstention``).
-        override: what a person decided of the pair; None where nobody did.
     """
 
-    id: UUID | None
     role: str
     skill: str
     period: str | None
     inputs: Mapping[str, Any]
     prediction: Prediction
     abstained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Said):
+    """What somebody who asked was told.
+
+    Attributes:
+        id: of its line in the prediction log; None for a trial, which is not logged.
+        override: what a person decided of the pair; None where nobody did.
+    """
+
+    id: UUID | None
     override: "PredictionOverride | None"
 
 

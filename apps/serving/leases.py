@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+import polars as pl
 from django.db import DatabaseError, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -141,6 +142,8 @@ class Leases(Generic[Row]):
                 yield row.pk, error
             except (OSError, DatabaseError) as error:
                 yield row.pk, storage_refusal(error)
+            except pl.exceptions.PolarsError as error:  # a file that it could not write, or read
+                yield row.pk, StorageError.of(error)
             except Exception as error:  # a defect that one row meets must not end the work on all others
                 logger.exception("%s %s", self.noun, row.pk)
                 yield row.pk, DefectError.of(error)

@@ -9,14 +9,14 @@ from django.utils import timezone
 from apps.accounts.actors import Actor
 from apps.registry.selectors import find_version
 from apps.registry.standing import stages_of
-from apps.serving.answers import Answer, Answers
+from apps.serving.answers import Answer, Answers, Said
 from apps.serving.facts import FACTS, Row
 from apps.serving.ids import answer_id, new_request_id
 from apps.serving.log import LOG, lines_of
 from apps.serving.overrides.selectors import OVERRIDES
 from apps.serving.reader import LIVE, abstention_of, open_predictor
 from apps.serving.reasons import explain, require_few
-from apps.serving.said import SAYINGS, Said, Sayings
+from apps.serving.said import SAYINGS, Sayings
 from future_skills.lifecycle import Act, Stage, require_allowed
 
 MOST_ROWS = 10_000

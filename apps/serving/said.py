@@ -4,29 +4,17 @@ Half of what an answer takes is the model and the completion of its row. Neither
 version and the facts are the same objects, so is the answer. Rows that give values of their own are computed each time.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
+from apps.serving.answers import Said
 from apps.serving.facts import PAIR, Facts, Row
 from future_skills import schema
 from future_skills.abstention import Abstention
-from future_skills.prediction import Prediction, Predictor
+from future_skills.prediction import Predictor
 
 MOST_KEPT: Final = 10_000
 """Pairs kept by a process, some 4 KB each; with one more, it begins anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a version says of one pair; see ``Answer``, which adds who decided otherwise and where it is logged."""
-
-    role: str
-    skill: str
-    period: str | None
-    inputs: Mapping[str, Any]
-    prediction: Prediction
-    abstained: bool
 
 
 class Sayings:

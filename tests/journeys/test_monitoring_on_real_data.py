@@ -7,6 +7,7 @@ The version is tested on 2024-02: its training knows nothing later, and its test
 import math
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from apps.monitoring.services.monitor import monitor
 from apps.registry.models import ModelVersion
 from apps.registry.services.datasets import register_dataset_file
 from apps.registry.services.versions import register_version
+from apps.serving import predictions
 from apps.serving.campaigns.services import start_campaign
 from apps.serving.campaigns.work import work_on
 from apps.workforce.services import store_snapshots
@@ -29,6 +31,9 @@ from future_skills import schema
 from future_skills.dataset import build_dataset, read_dataset, write_dataset
 from future_skills.training import Recipe, train
 from tests.apps.registry import factories
+from tests.apps.serving.conftest import fresh_process
+
+__all__ = ["fresh_process"]
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +145,28 @@ def test_every_figure_is_that_of_an_independent_computation(
         distance = next(one.effect for one in said.statistics if one.name == "jensen_shannon")
         by_hand = _jensen_shannon(Counter(answers[FIRST].values()), Counter(answers[period].values()))
         assert distance == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_a_slice_of_the_log_alarms_for_what_the_campaign_alarms_for(
+    watched: tuple[ModelVersion, dict[str, Window]],
+    facts: pl.DataFrame,
+    fresh_process: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pairs drawn at random hold common skills more often than rare ones: that is no drift."""
+    _version, windows = watched
+    now = facts.filter(pl.col(schema.PERIOD) == THIRD).select(PAIR)
+    sizes = {3: 1_000, 2: 5_000}  # days ago -> pairs asked about
+    for days, size in sizes.items():
+        moment = timezone.now() - timedelta(days=days)
+        with monkeypatch.context() as earlier:
+            earlier.setattr(predictions.timezone, "now", lambda moment=moment: moment)
+            predictions.predict(now.sample(size, seed=days).to_dicts(), actor=OLIVIER)
+    slices = [window.findings.get().words for window in monitor(actor=OLIVIER, kinds=["day"]).windows]
+    assert [report.rows for report in slices] == list(sizes.values())
+    assert windows[THIRD].findings.get().words.alarms
+    for report in slices:
+        assert report.alarms == windows[THIRD].findings.get().words.alarms
 
 
 def _answers(window: Window) -> dict[tuple[str, str], str]:

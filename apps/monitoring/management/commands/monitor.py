@@ -71,11 +71,12 @@ class Command(ActingCommand):
             known = newest_performance(window)
             if known is not None:
                 yield named(f"{window.version.name}, {window_name(window)}", worth_sentence(known))
-        for alert in open_alerts():
-            if alert.pk in {one.pk for one in done.opened}:
+        opened, alerts = {one.pk for one in done.opened}, list(open_alerts())
+        for alert in alerts:
+            if alert.pk in opened:
                 yield f"! [{SEVERITY_NAMES[alert.severity]}] {alert_title(alert)}"
                 yield f"  {alert_text(alert)}"
-        if not done.opened and any(finding.alarms for window in done.windows if (finding := newest_finding(window))):
+        if not alerts and any(finding.alarms for window in done.windows if (finding := newest_finding(window))):
             asked = active_monitoring_policy().drift.persistence
             yield _("An alert opens once an alarm stands in {alarms} of {windows} windows in a row.").format(
                 alarms=asked.alarms, windows=asked.windows

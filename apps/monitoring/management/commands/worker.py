@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from django_tasks import DEFAULT_TASK_BACKEND_ALIAS
 from django_tasks_db.management.commands.db_worker import Worker
 
 from apps.accounts.actors import Actor
+from apps.accounts.refusals import storage_refusal
 from apps.monitoring import retraining_work
 from apps.monitoring.models import Watch
 from apps.monitoring.services.monitor import Monitored, monitor
@@ -87,6 +89,9 @@ class Command(BaseCommand):
         except FutureSkillsError as refusal:
             self._could_not_watch(refusal)
             return
+        except (OSError, DatabaseError) as error:
+            self._could_not_watch(storage_refusal(error))
+            return
         except Exception as error:  # a defect in one part of the work must not end the others
             logger.exception("monitor")
             self._could_not_watch(DefectError.of(error))
@@ -94,8 +99,8 @@ class Command(BaseCommand):
         self._tell(done)
 
     def _could_not_watch(self, refusal: FutureSkillsError) -> None:
-        Watch.objects.filter(pk=1).update(done_at=timezone.now(), done_by=WATCHER.name)  # not again at once
         self.stdout.write(_("Production could not be looked at: {words}").format(words=refusal.explain(_)))
+        Watch.objects.filter(pk=1).update(done_at=timezone.now(), done_by=WATCHER.name)  # not again at once
 
     def _tell(self, done: Monitored) -> None:
         if done.windows or done.updated or done.opened:

@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone, translation
 
 from apps.audit.models import AuditEvent
+from apps.monitoring.models import Watch
 from apps.registry.models import Deployment, ModelVersion
 from apps.registry.services.versions import retract_version
 from apps.serving.campaigns import services
@@ -90,6 +91,35 @@ def test_a_campaign_can_be_left_to_a_worker(live: Deployment, run: Run, worker_i
     assert code == 0
     assert Campaign.objects.get().state is State.DONE
     assert json.loads(run("list_campaigns", "--json")[1])["campaigns"][0]["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NotImplementedError("adding to a sparse array"), "A defect of the product ended it: NotImplementedError"),
+        (OSError(28, "No space left on device", "/somewhere"), "no space is left on the disk"),
+    ],
+)
+def test_what_stops_a_look_at_production_does_not_stop_the_worker(
+    live: Deployment,
+    run: Run,
+    worker_in_this_process: None,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    told: str,
+) -> None:
+    def fails(**_named: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("apps.monitoring.management.commands.worker.monitor", fails)
+    run("predict_all", "--no-wait")
+    Watch.objects.create(pk=1)
+    code, out, _ = run("worker", "--once")
+    assert code == 0
+    assert "Production could not be looked at" in out
+    assert told in out
+    assert Campaign.objects.get().state is State.DONE
+    assert Watch.objects.get().done_by == "worker"  # not again at once
 
 
 def test_what_was_left_behind_is_swept_up(live: Deployment, started: Make, run: Run) -> None:
