@@ -14,7 +14,7 @@ from future_skills.abstention import Abstention
 from future_skills.prediction import Predictor
 
 MOST_KEPT: Final = 10_000
-"""Pairs kept by a process, some 4 KB each; with one more, it begins anew."""
+"""Pairs kept by a process, 2 to 3 KB each with history features; with one more, it begins anew."""
 
 
 class Sayings:
