@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from apps.serving.reasons import AnswerReasons
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What a version says of one pair, whoever asks.
 
@@ -33,7 +33,7 @@ class Said:
     abstained: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Said):
     """What somebody who asked was told.
 

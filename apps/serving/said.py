@@ -65,7 +65,9 @@ class Sayings:
         ):
             said = prediction.warned(warnings[place]) if place in warnings else prediction
             abstained = self.abstention.abstains({schema.ROLE: role, schema.SKILL: skill}, said)
-            found.append(Said(role, skill, period, inputs, said, abstained))
+            found.append(
+                Said(role=role, skill=skill, period=period, inputs=inputs, prediction=said, abstained=abstained)
+            )
         return found
 
 

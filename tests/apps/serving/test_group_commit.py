@@ -157,7 +157,16 @@ def write(thread):
         request = new_request_id(timezone.now())
         said = Prediction("LOW", {"LOW": 0.5, "MEDIUM": 0.3, "HIGH": 0.2}, None)
         rows = [
-            Answer(answer_id(request, place), f"{process}-{thread}", str(number), None, {"x": place}, said, False, None)
+            Answer(
+                id=answer_id(request, place),
+                role=f"{process}-{thread}",
+                skill=str(number),
+                period=None,
+                inputs={"x": place},
+                prediction=said,
+                abstained=False,
+                override=None,
+            )
             for place in range(1 + number % 3)
         ]
         LOG.append(lines_of(Answers("v1", deployment, request, tuple(rows)), actor=Actor("robot", "token")))
