@@ -162,18 +162,21 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # what every request goes through
     "config.operations.follow_requests",  # first: what it times and numbers is everything that happens to a request
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.middleware.language",
     "django.middleware.common.CommonMiddleware",
+    "config.middleware.token_requests",
+    # what is for pages, and for who comes to the API from a page
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.middleware.LoginRequired",
     "config.middleware.PageMessages",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.RefusalPages",
     "axes.middleware.AxesMiddleware",
 ]
@@ -217,6 +220,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 30,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728; PRAGMA cache_size=-64000;"
+            "PRAGMA wal_autocheckpoint=10000;"  # pages, 40 MB: a checkpoint waits for the disk, and a prediction for it
         ),
     }
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False

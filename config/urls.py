@@ -7,11 +7,11 @@ from apps.accounts.access import public
 from config import api, operations
 
 urlpatterns = [
+    path("api/v1/", include((api.urlpatterns, "api"))),  # first: addresses are tried in order, and it is asked most
     path("i18n/setlang/", public(set_language), name="set_language"),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.metrics, name="metrics"),
-    path("api/v1/", include((api.urlpatterns, "api"))),
     path("api/<path:rest>", api.unknown_address),
     path("", include("apps.accounts.urls")),
     path("", include("apps.registry.urls")),
