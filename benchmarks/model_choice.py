@@ -19,7 +19,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -29,7 +29,7 @@ from future_skills.baselines import rules_level
 from future_skills.dataset import Dataset, build_dataset, read_dataset
 from future_skills.history import history_features
 from future_skills.labels import level_now
-from future_skills.pipeline import ALGORITHMS, build_model, default_algorithm, default_features
+from future_skills.pipeline import ALGORITHMS, FeatureEncoder, build_model, default_algorithm, default_features
 from future_skills.simulation import CompanyParameters, simulate_company
 from future_skills.training import Recipe, fit_and_measure
 
@@ -199,29 +199,47 @@ def others_table() -> None:
 
 
 def base_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
-    """v1, the written baseline: encoding x leaf size x compression."""
+    """v1, the written baseline: how names become numbers x leaf size x seed."""
     test, known = data["2024-02", "2025-02"], pl.concat([data[key] for key in TRAIN])
     labels = known[schema.LABEL].to_numpy()
     categorical, numeric = default_features("base")
-    print("\n### v1: 200 trees, balanced, seed 42, the 11 features\n")
-    print(
-        "| encoding | leaf | macro F1 | lift | precision at 200 | file, compress 0 | load | file, compress 3 | load |"
-    )
+    default = ALGORITHMS["random_forest"].defaults["base"]
+
+    def orders(count: int) -> FeatureEncoder:
+        return FeatureEncoder(categorical, numeric, orders=count)
+
+    def columns(names: Any) -> Any:
+        return make_column_transformer((names, list(categorical)), ("passthrough", list(numeric)))
+
+    ordinal = columns(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1))
+    one_hot = columns(OneHotEncoder(handle_unknown="ignore"))
+    recipes: list[tuple[str, Any, dict[str, Any]]] = [
+        *(("12 orders", orders(12), {**default, "min_samples_leaf": leaf}) for leaf in (1, 2, 3, 5)),
+        *(("12 orders", orders(12), {**default, "max_features": most}) for most in (1, "sqrt")),
+        *((f"{count} orders", orders(count), default) for count in (4, 8, 16)),
+        *(("shares", orders(0), {"min_samples_leaf": leaf, "max_features": "sqrt"}) for leaf in (1, 3)),
+        ("shares", orders(0), default),
+        ("alphabetical order", ordinal, {"min_samples_leaf": 1, "max_features": "sqrt"}),
+        ("one column a name (the seed)", one_hot, {"min_samples_leaf": 1, "max_features": "sqrt"}),
+    ]
+    print("\n### v1: 200 trees, balanced, the 11 features\n")
+    print("| names | leaf | columns a split | seed | macro F1 | lift | precision at 200 | file, compress 3 | load |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for leaf in (1, 2, 3, 5):
-        params = {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": leaf}
+    for seed in SEEDS:
         model: Any = build_model(
-            algorithm="random_forest", categorical=categorical, numeric=numeric, params=params, n_jobs=2
+            algorithm="random_forest",
+            categorical=categorical,
+            numeric=numeric,
+            params=default,
+            random_state=seed,
+            n_jobs=2,
         ).fit(known, labels)
-        cells = f"{weighed(model, 0)} | {weighed(model, 3)}"
-        print(f"| target | {leaf} | {scored(model, test)} | {cells} |", flush=True)
-    for leaf in (1, 5):
-        ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-        forest = RandomForestClassifier(200, class_weight="balanced", min_samples_leaf=leaf, random_state=42, n_jobs=2)
-        encode = make_column_transformer((ordinal, list(categorical)), ("passthrough", list(numeric)))
-        model = make_pipeline(encode, forest).fit(known, labels)
-        cells = f"{weighed(model, 0)} | {weighed(model, 3)}"
-        print(f"| ordinal | {leaf} | {scored(model, test)} | {cells} |", flush=True)
+        print(f"| **v1** | 2 | 2 | {seed} | {scored(model, test)} | {weighed(model, 3)} |", flush=True)
+    for name, encoder, params in recipes:
+        chosen = {"n_estimators": 200, "class_weight": "balanced", **params}
+        model = make_pipeline(encoder, RandomForestClassifier(random_state=42, n_jobs=2, **chosen)).fit(known, labels)
+        how = f"{params['min_samples_leaf']} | {params['max_features']} | 42"
+        print(f"| {name} | {how} | {scored(model, test)} | {weighed(model, 3)} |", flush=True)
 
 
 def main(tables: Sequence[str]) -> None:

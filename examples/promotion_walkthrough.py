@@ -5,15 +5,15 @@ Needs v1 and v2 of ``make demo`` in the database of DATABASE_URL, and the policy
 before it is run, with who runs it; a command that leaves with another exit code than the one expected here stops the walk.
 """
 
-from walkthrough import PREDICT, REFUSED, REGISTRY, TOKENS, promote, run, say
+from walkthrough import PREDICT, REFUSED, REGISTRY, TOKENS, WAITING, promote, run, say
 
 
 def main() -> None:
-    """v1 is refused; v2, then v3 go live; v2 comes back."""
+    """v1 is held back; v2, then v3 go live; v2 comes back."""
     run("", "manage.py", "create_demo_people", "--tokens", str(TOKENS))
 
-    say("v1 is refused, with its reason")
-    run("camille", *REGISTRY, "gate", "v1", code=REFUSED)
+    say("v1 is held back: the test rows do not tell whether it is as good as the levels of today, and nobody has judged it")
+    run("camille", *REGISTRY, "gate", "v1", code=WAITING)
     run("olivier", *REGISTRY, "deploy", "v1", code=REFUSED)
 
     say("v2 goes the whole way")

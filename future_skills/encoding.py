@@ -80,7 +80,7 @@ class RowEncoder:
             if name == schema.CURRENT_LEVEL:
                 parts.append(_Looked(name, schema.LEVEL_RANK, LEVEL_VALUES[:, None], start))
             else:
-                parts.append(_Looked(name, encoder.names_[name], encoder.shares_[name], start))
+                parts.append(_Looked(name, encoder.names_[name], encoder.codes_[name], start))
         if encoder.numeric:
             width = len(encoder.source_)
             parts.append(_Numbers(tuple(encoder.numeric), slice(width - len(encoder.numeric), width), ()))

@@ -4,7 +4,8 @@ A model is two plain steps, both open to whoever compiles or explains it:
 
     rows -- FeatureEncoder --> float32 matrix -- a scikit-learn estimator --> probabilities
 
-``FeatureEncoder`` turns names into what their past rows became, so no model grows one column per name.
+``FeatureEncoder`` turns names into a few numbers each, so no model grows one column per name: for forests their places in
+random orders, for other algorithms what their past rows became.
 ``BlendByLevel`` learns each current level apart, for what makes a skill in need stay so is not what makes another
 emerge; within a level it averages a forest with a logistic regression of the few history columns that are scores of
 need by themselves: emergence is rare (1 %), and a straight line needs fewer cases than trees do. It announces another
@@ -82,24 +83,31 @@ def features_to_learn(
 class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Columns of a frame, by name, to a float32 matrix.
 
-    Each categorical column gives one column per class but the first: the share of the training rows of that name which
-    became the class, drawn to the overall share as if ``smoothing`` more rows had it:
-    ``(rows of the name in the class + smoothing x share) / (rows of the name + smoothing)`` (Micci-Barreca 2001). A
-    training row is encoded by the rows of the other ``folds``, so that it never sees its own label. A missing or unknown
-    name is the overall share. ``current_need_level`` is ordered: 0 LOW, 1 MEDIUM, 2 HIGH, NaN unknown. Numeric columns
-    stay as they are; None becomes NaN.
+    Names are encoded in one of two ways. *Shares*: each categorical column gives one column per class but the first: the
+    share of the training rows of that name which became the class, drawn to the overall share as if ``smoothing`` more
+    rows had it: ``(rows of the name in the class + smoothing x share) / (rows of the name + smoothing)`` (Micci-Barreca
+    2001). A training row is encoded by the rows of the other ``folds``, so that it never sees its own label. A missing or
+    unknown name is the overall share. *Orders*, for forests: each categorical column gives ``orders`` columns: the place of
+    the name in as many random orders of the known names, NaN for a missing or unknown one. A threshold then parts the
+    names at random, each time otherwise, as Breiman proposes for categorical variables (Random Forests, 2001, section 5.1);
+    labels play no part in it.
+
+    ``current_need_level`` is ordered: 0 LOW, 1 MEDIUM, 2 HIGH, NaN unknown. Numeric columns stay as they are; None becomes
+    NaN.
 
     Args:
         categorical: names of the categorical columns.
         numeric: names of the numeric columns.
+        orders: how many orders of the names; 0: shares instead.
         smoothing: rows that the overall share counts for, >= 0.
         folds: number of folds, >= 2.
-        random_state: seed of the folds.
+        random_state: seed of the folds, and of the orders.
 
     Attributes:
         classes_: the labels, sorted.
-        names_: for each encoded column, name -> row of ``shares_``.
-        shares_: for each encoded column, an array (names + 1) x (classes - 1); the last row is the overall share.
+        names_: for each encoded column, name -> row of ``codes_``.
+        codes_: for each encoded column, what its names became: (names + 1) x (classes - 1) shares or x ``orders`` places;
+            the last row is of what is no known name.
         feature_names_out_: name of each column of the matrix.
         source_: for each column of the matrix, the column of the frame it comes from.
         level_column_: place of the current level in the matrix, or None.
@@ -112,12 +120,14 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         categorical: Sequence[str] = (),
         numeric: Sequence[str] = (),
         *,
+        orders: int = 0,
         smoothing: float = 1.0,
         folds: int = 5,
         random_state: int = 42,
     ) -> None:
         self.categorical = categorical
         self.numeric = numeric
+        self.orders = orders
         self.smoothing = smoothing
         self.folds = folds
         self.random_state = random_state
@@ -129,9 +139,11 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit_transform(self, X: Any, y: NDArray[Any]) -> _Floats:
         """Learn, and encode the training rows themselves, each by the other folds."""
-        codes, onehot, matrix = self._learn(X, y)
+        places, onehot, matrix = self._learn(X, y)
+        if self.orders:  # they know no label
+            return matrix
         fold = np.random.RandomState(self.random_state).permutation(len(onehot)) % self.folds
-        for name, place in codes.items():
+        for name, place in places.items():
             columns = self._columns_of(name)
             for k in range(self.folds):
                 shares = _shares(place[fold != k], onehot[fold != k], len(self.names_[name]), self.smoothing)
@@ -144,30 +156,31 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             MissingFeaturesError: a column is absent.
         """
-        check_is_fitted(self, "shares_")
+        check_is_fitted(self, "codes_")
         _require_columns(X, (*self.categorical, *self.numeric))
         matrix = np.empty((len(X), len(self.feature_names_out_)), dtype=np.float32)
         for name in self.categorical:
             if name == schema.CURRENT_LEVEL:
-                matrix[:, self.level_column_] = LEVEL_VALUES[_codes(X[name], schema.LEVEL_RANK)]
+                matrix[:, self.level_column_] = LEVEL_VALUES[_places(X[name], schema.LEVEL_RANK)]
             else:
-                matrix[:, self._columns_of(name)] = self.shares_[name][_codes(X[name], self.names_[name])]
+                matrix[:, self._columns_of(name)] = self.codes_[name][_places(X[name], self.names_[name])]
         for place, name in enumerate(self.numeric, start=len(self.feature_names_out_) - len(self.numeric)):
             matrix[:, place] = _numbers(X[name])
         matrix[:, self.empty_] = 0.0
         return matrix
 
     def _learn(self, X: Any, y: NDArray[Any]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.float64], _Floats]:
-        """Learn; return codes of the encoded columns, labels as 0 / 1 columns (first left out), plain matrix."""
+        """Learn; return places of the encoded names, labels as 0 / 1 columns (first left out), plain matrix."""
         _require_columns(X, (*self.categorical, *self.numeric))
         self.classes_, labels = np.unique(y, return_inverse=True)
         onehot = np.eye(len(self.classes_))[labels][:, 1:]
         self.names_: dict[str, dict[str, int]] = {}
-        self.shares_: dict[str, _Floats] = {}
+        self.codes_: dict[str, _Floats] = {}
         self.level_column_: int | None = None
         self.feature_names_out_: list[str] = []
         self.source_: list[str] = []
-        codes = {}
+        draw = np.random.RandomState(self.random_state)
+        places = {}
         for name in self.categorical:
             if name == schema.CURRENT_LEVEL:
                 self.level_column_ = len(self.source_)
@@ -176,22 +189,26 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 continue
             known = sorted({value for value in X[name] if isinstance(value, str)})
             self.names_[name] = {value: place for place, value in enumerate(known)}
-            codes[name] = _codes(X[name], self.names_[name])
-            self.shares_[name] = _shares(codes[name], onehot, len(known), self.smoothing)
-            self.feature_names_out_ += [f"{name}={label}" for label in self.classes_[1:]]
-            self.source_ += [name] * onehot.shape[1]
+            places[name] = _places(X[name], self.names_[name])
+            if self.orders:
+                self.codes_[name] = _orders(len(known), self.orders, draw)
+                self.feature_names_out_ += [f"{name}#{number}" for number in range(1, self.orders + 1)]
+            else:
+                self.codes_[name] = _shares(places[name], onehot, len(known), self.smoothing)
+                self.feature_names_out_ += [f"{name}={label}" for label in self.classes_[1:]]
+            self.source_ += [name] * self.codes_[name].shape[1]
         self.feature_names_out_ += self.numeric
         self.source_ += self.numeric
         self.empty_ = np.zeros(len(self.source_), dtype=bool)
         matrix = self.transform(X)
         self.empty_ = np.logical_and.reduce(np.isnan(matrix), axis=0)
         matrix[:, self.empty_] = 0.0
-        return codes, onehot, matrix
+        return places, onehot, matrix
 
     def _columns_of(self, name: str) -> slice:
         """Columns of the matrix that encode a name."""
         start = self.source_.index(name)
-        return slice(start, start + len(self.classes_) - 1)
+        return slice(start, start + self.codes_[name].shape[1])
 
 
 def _require_columns(X: Any, names: Iterable[str]) -> None:
@@ -202,7 +219,7 @@ def _require_columns(X: Any, names: Iterable[str]) -> None:
         raise MissingFeaturesError(columns=", ".join(absent))
 
 
-def _codes(values: Any, names: Mapping[str, int]) -> NDArray[np.int64]:
+def _places(values: Any, names: Mapping[str, int]) -> NDArray[np.int64]:
     """Place of each value of a column in ``names``; the place after the last for what is missing or unknown."""
     if len(values) > _FEW_VALUES and isinstance(values, pl.Series) and values.dtype == pl.String and names:
         places = pl.Series(list(names.values()), dtype=pl.Int64)
@@ -238,6 +255,14 @@ def _shares(place: NDArray[np.int64], onehot: NDArray[np.float64], names: int, s
     shares[names] = overall
     smoothed: _Floats = shares.astype(np.float32)
     return smoothed
+
+
+def _orders(names: int, orders: int, draw: np.random.RandomState) -> _Floats:
+    """Place of each name in random orders, then NaN: (names + 1) x orders."""
+    places: _Floats = np.full((names + 1, orders), np.nan, dtype=np.float32)
+    for number in range(orders):
+        places[:names, number] = draw.permutation(names)
+    return places
 
 
 # --- one model per current level ----------------------------------------------------------------------------
@@ -543,6 +568,7 @@ class Algorithm:
         defaults: feature set -> the parameters it uses unless told otherwise.
         create: makes the unfitted estimator of the matrix, without parameters.
         needs_level: whether the current level must be among the features.
+        orders: how many random orders names become (see ``FeatureEncoder``); 0: shares.
         ignored: parameters scikit-learn still lists but warns about; never set.
     """
 
@@ -551,6 +577,7 @@ class Algorithm:
     defaults: Mapping[FeatureSet, Mapping[str, Any]]
     create: Callable[[], Any]
     needs_level: bool = False
+    orders: int = 0
     ignored: frozenset[str] = frozenset()
 
     @property
@@ -625,10 +652,11 @@ ALGORITHMS: Final = _algorithms(
         name="random_forest",
         description="random forest, as in the written registry",
         defaults={
-            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 1},
+            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 2, "max_features": 2},
             "history": {"n_estimators": 300, "min_samples_leaf": 5, "max_features": 0.5},
         },
         create=RandomForestClassifier,
+        orders=12,
     ),
     Algorithm(
         name="extra_trees",
@@ -729,7 +757,9 @@ class NeedLevelModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         algorithm = _known_algorithm(self.algorithm, self.categorical, self.params or {})
         y = np.asarray(y)
-        self.encoder_ = FeatureEncoder(self.categorical, self.numeric, random_state=self.random_state)
+        self.encoder_ = FeatureEncoder(
+            self.categorical, self.numeric, orders=algorithm.orders, random_state=self.random_state
+        )
         matrix = self.encoder_.fit_transform(X, y)
         level = self.encoder_.level_column_
         self.estimator_ = algorithm.estimator(

@@ -366,7 +366,7 @@ def test_a_model_that_changed_its_mind_is_refused_with_the_row(version: LoadedVe
 
 
 def test_a_model_that_cannot_answer_its_cases_is_refused(version: LoadedVersion) -> None:
-    del version.model.encoder_.shares_
+    del version.model.encoder_.codes_
     with pytest.raises(SmokeFailedError, match="v1 cannot answer its stored test cases"):
         check_cases(version)
 

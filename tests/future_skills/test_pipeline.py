@@ -252,6 +252,24 @@ def test_a_training_row_does_not_see_its_own_label():
     assert len(np.unique(encoder.transform(X)[:, 0])) == 2
 
 
+def test_names_become_their_places_in_random_orders_whatever_the_labels():
+    names = [f"skill {k}" for k in range(50)]
+    X = pl.DataFrame({schema.ROLE: ["a"] * 50, schema.SKILL: names})
+    y = np.array(["HIGH", "LOW"] * 25)
+    encoder = FeatureEncoder([schema.ROLE, schema.SKILL], orders=3)
+    matrix = encoder.fit_transform(X, y)
+    assert encoder.source_ == [schema.ROLE] * 3 + [schema.SKILL] * 3
+    assert encoder.feature_names_out_[3:] == [f"{schema.SKILL}#1", f"{schema.SKILL}#2", f"{schema.SKILL}#3"]
+    assert (np.sort(matrix[:, 3:], axis=0) == np.arange(50)[:, None]).all()
+    assert len({tuple(column) for column in matrix[:, 3:].T}) == 3
+    np.testing.assert_array_equal(
+        matrix, FeatureEncoder([schema.ROLE, schema.SKILL], orders=3).fit_transform(X, y[::-1])
+    )
+    asked = pl.DataFrame({schema.ROLE: ["a", "b", None], schema.SKILL: [names[7], "unknown", None]})
+    np.testing.assert_array_equal(np.isnan(encoder.transform(asked)), [[False] * 6, [True] * 6, [True] * 6])
+    np.testing.assert_array_equal(encoder.transform(asked)[0], matrix[7])
+
+
 def test_levels_keep_their_order_and_unknown_is_nan():
     X = pl.DataFrame({schema.CURRENT_LEVEL: ["LOW", "MEDIUM", "HIGH", None, "?"]})
     encoder = FeatureEncoder([schema.CURRENT_LEVEL]).fit(X, np.array(["LOW", "HIGH", "LOW", "LOW", "LOW"]))
