@@ -12,7 +12,9 @@ def main() -> None:
     """v1 is held back; v2, then v3 go live; v2 comes back."""
     run("", "manage.py", "create_demo_people", "--tokens", str(TOKENS))
 
-    say("v1 is held back: the test rows do not tell whether it is as good as the levels of today, and nobody has judged it")
+    say(
+        "v1 is held back: the test rows do not tell whether it is as good as the levels of today, and nobody has judged it"
+    )
     run("camille", *REGISTRY, "gate", "v1", code=WAITING)
     run("olivier", *REGISTRY, "deploy", "v1", code=REFUSED)
 

@@ -652,11 +652,11 @@ ALGORITHMS: Final = _algorithms(
         name="random_forest",
         description="random forest, as in the written registry",
         defaults={
-            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 2, "max_features": 2},
+            "base": {"n_estimators": 200, "class_weight": "balanced", "min_samples_leaf": 2, "max_features": 6},
             "history": {"n_estimators": 300, "min_samples_leaf": 5, "max_features": 0.5},
         },
         create=RandomForestClassifier,
-        orders=12,
+        orders=8,
     ),
     Algorithm(
         name="extra_trees",
