@@ -214,9 +214,9 @@ def base_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
     ordinal = columns(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1))
     one_hot = columns(OneHotEncoder(handle_unknown="ignore"))
     recipes: list[tuple[str, Any, dict[str, Any]]] = [
-        *(("12 orders", orders(12), {**default, "min_samples_leaf": leaf}) for leaf in (1, 2, 3, 5)),
-        *(("12 orders", orders(12), {**default, "max_features": most}) for most in (1, "sqrt")),
-        *((f"{count} orders", orders(count), default) for count in (4, 8, 16)),
+        *(("8 orders", orders(8), {**default, "min_samples_leaf": leaf}) for leaf in (1, 2, 3, 5)),
+        *(("8 orders", orders(8), {**default, "max_features": most}) for most in (2, 4)),
+        *((f"{count} orders", orders(count), default) for count in (4, 12, 16)),
         *(("shares", orders(0), {"min_samples_leaf": leaf, "max_features": "sqrt"}) for leaf in (1, 3)),
         ("shares", orders(0), default),
         ("alphabetical order", ordinal, {"min_samples_leaf": 1, "max_features": "sqrt"}),
@@ -234,7 +234,7 @@ def base_table(data: dict[tuple[str, str], pl.DataFrame]) -> None:
             random_state=seed,
             n_jobs=2,
         ).fit(known, labels)
-        print(f"| **v1** | 2 | 2 | {seed} | {scored(model, test)} | {weighed(model, 3)} |", flush=True)
+        print(f"| **v1** | 2 | 6 | {seed} | {scored(model, test)} | {weighed(model, 3)} |", flush=True)
     for name, encoder, params in recipes:
         chosen = {"n_estimators": 200, "class_weight": "balanced", **params}
         model = make_pipeline(encoder, RandomForestClassifier(random_state=42, n_jobs=2, **chosen)).fit(known, labels)
