@@ -132,8 +132,15 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.folds = folds
         self.random_state = random_state
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Versions trained until 28 November 2026 know shares only, under that name."""
+        if "shares_" in state:
+            state = {"orders": 0, **state, "codes_": state["shares_"]}
+            del state["shares_"]
+        super().__setstate__(state)
+
     def fit(self, X: Any, y: NDArray[Any]) -> Self:
-        """Learn the shares of each name. ``X``: frame of n rows; ``y``: n labels."""
+        """Learn what each name becomes. ``X``: frame of n rows; ``y``: n labels."""
         self._learn(X, y)
         return self
 

@@ -270,6 +270,18 @@ def test_names_become_their_places_in_random_orders_whatever_the_labels():
     np.testing.assert_array_equal(encoder.transform(asked)[0], matrix[7])
 
 
+def test_an_encoder_of_a_version_trained_before_there_were_orders_still_answers():
+    X = pl.DataFrame({schema.ROLE: ["a", "b", "a", "b"]})
+    encoder = FeatureEncoder([schema.ROLE]).fit(X, np.array(["HIGH", "LOW", "LOW", "LOW"]))
+    state = dict(encoder.__getstate__())
+    state["shares_"] = state.pop("codes_")
+    del state["orders"]
+    older = FeatureEncoder.__new__(FeatureEncoder)
+    older.__setstate__(state)
+    np.testing.assert_array_equal(older.transform(X), encoder.transform(X))
+    assert older.get_params() == encoder.get_params()
+
+
 def test_levels_keep_their_order_and_unknown_is_nan():
     X = pl.DataFrame({schema.CURRENT_LEVEL: ["LOW", "MEDIUM", "HIGH", None, "?"]})
     encoder = FeatureEncoder([schema.CURRENT_LEVEL]).fit(X, np.array(["LOW", "HIGH", "LOW", "LOW", "LOW"]))
