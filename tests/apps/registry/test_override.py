@@ -41,8 +41,8 @@ from tests.apps.registry.promotion import (
 
 Run = Callable[..., tuple[int, str, str]]
 
-DOUBTFUL = {**EASY, "second_lock": {**EASY["second_lock"], "confidence": 0.9}}
-"""Under this policy v1 meets the written rule, and its second lock is inconclusive: too few rows for so much certainty."""
+DOUBTFUL = {**EASY, "second_lock": {**EASY["second_lock"], "minimum_predictions": 10_000}}
+"""Under this policy v1 meets the written rule, and its second lock is inconclusive: nobody predicted a level that often."""
 
 
 @pytest.fixture
