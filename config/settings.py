@@ -220,7 +220,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 30,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728; PRAGMA cache_size=-64000;"
-            "PRAGMA wal_autocheckpoint=10000;"  # pages, 40 MB: a checkpoint waits for the disk, and a prediction for it
+            "PRAGMA wal_autocheckpoint=25000;"  # pages, 100 MB: a checkpoint waits for the disk, and predictions for it
         ),
     }
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False

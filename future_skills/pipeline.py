@@ -340,7 +340,7 @@ class LogScoreRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scaled(self, X: _Floats) -> NDArray[np.float64]:
         """The scores as the regression sees them."""
-        logs = np.log(np.maximum(X[:, list(self.columns)].astype(np.float64), 0.0) + self.floor_)
+        logs = np.log(np.maximum(X.take(np.array(self.columns, np.intp), axis=1).astype(np.float64), 0.0) + self.floor_)
         scaled: NDArray[np.float64] = (logs.clip(self.minimum_, self.maximum_) - self.mean_) / self.scale_
         scaled[np.isnan(scaled)] = 0.0
         return scaled
@@ -466,12 +466,15 @@ class BlendByLevel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         regression, known = self.regressions_.get(code), forest
         if regression is not None:
-            scored = ~np.isnan(X[:, list(self.score_columns)]).all(axis=1)
+            scored = ~np.isnan(X.take(self.score_columns, axis=1)).all(axis=1)
             share = np.where(scored, self.linear_share, 0.0)[:, None]
             # both were learned from the same rows, so they know the same classes
             known = (1.0 - share) * known + share * regression.probabilities(X)
+        classes = self.forests_[code].classes_
+        if len(classes) == len(self.classes_):
+            return known
         proba = np.zeros((len(X), len(self.classes_)))
-        proba[:, np.searchsorted(self.classes_, self.forests_[code].classes_)] = known
+        proba[:, np.searchsorted(self.classes_, classes)] = known
         return proba
 
     def steady(self, proba: NDArray[np.float64], code: int) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.monitoring.models import Window
 from apps.registry.models import ModelVersion
 from apps.registry.store import campaign_path
+from apps.serving.logged import between
 from apps.serving.models import Campaign, Prediction
 from apps.workforce.selectors import snapshots_at
 from future_skills import schema
@@ -79,10 +80,9 @@ def _campaigns() -> Iterator[Pending]:
 def _slices(kind: Window.Kind, now: datetime) -> Iterator[Pending]:
     """Slices of the log that are over, from the last one that was looked at on: several versions may have answered in it."""
     last = Window.objects.filter(kind=kind).aggregate(last=Max("start"))["last"]
-    lines = Prediction.objects.order_by().filter(at__lt=_start_of(kind, now))
+    lines = between(Prediction.objects.order_by(), last, _start_of(kind, now))
     looked_at: set[tuple[int, datetime]] = set()
     if last is not None:
-        lines = lines.filter(at__gte=last)
         looked_at = set(Window.objects.filter(kind=kind, start=last).values_list("version", "start"))
     found = (
         lines.annotate(slice=_TRUNCATED[kind]("at"))
@@ -139,7 +139,7 @@ def logged_answers(version: ModelVersion, start: datetime, end: datetime) -> pl.
     A line holds what the version had read. Base features that it does not read are those of the snapshot it was completed from:
     they are watched too, and say which facts are one.
     """
-    lines = Prediction.objects.filter(deployment__version=version, at__gte=start, at__lt=end).order_by("at", "id")
+    lines = between(Prediction.objects.filter(deployment__version=version).order_by("id"), start, end)
     taken = (
         "at",
         "period",

@@ -1,8 +1,8 @@
 """What a version says of pairs, and what it was told to say it of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from future_skills.prediction import Prediction
@@ -10,6 +10,9 @@ from future_skills.prediction import Prediction
 if TYPE_CHECKING:
     from apps.serving.overrides.models import PredictionOverride
     from apps.serving.reasons import AnswerReasons
+
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +34,32 @@ class Said:
     inputs: Mapping[str, Any]
     prediction: Prediction
     abstained: bool
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, make: Callable[..., Made], *words: Hashable) -> Made:
+        """What a function makes of it, made once and kept with it, for whoever asks about the pair next.
+
+        Args:
+            make: a function of a module; nobody changes what it returns.
+            words: what it is told besides, such as a language.
+        """
+        key = (make, *words)
+        if key not in self._made:
+            self._made[key] = make(self, *words)
+        return cast("Made", self._made[key])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Said):
+class Answer:
     """What somebody who asked was told.
 
     Attributes:
+        said: what the version says of the pair.
         id: of its line in the prediction log; None for a trial, which is not logged.
         override: what a person decided of the pair; None where nobody did.
     """
 
+    said: Said
     id: UUID | None
     override: "PredictionOverride | None"
 

@@ -6,12 +6,13 @@ from itertools import repeat
 from typing import Any, Final, Literal, Self
 from uuid import UUID
 
-from django.utils.translation import gettext
+from django.utils import translation
+from django.utils.translation import get_language, gettext
 from pydantic import Field
 
 from apps.registry.documents import Document
 from apps.serving import logged
-from apps.serving.answers import Answer, Answers
+from apps.serving.answers import Answer, Answers, Said
 from apps.serving.models import Prediction
 from apps.serving.overrides.documents import OverrideDocument
 from apps.serving.reason_documents import ReasonsDocument
@@ -55,25 +56,34 @@ class PredictionDocument(Document):
     reasons: ReasonsDocument | None = Field(None, description="why; null where nobody asked")
 
     @classmethod
-    def of(cls, answer: Answer, why: AnswerReasons | None) -> Self:
+    def of(cls, answer: Answer, why: AnswerReasons | None) -> "PredictionDocument":
         """From the answer, and its reasons where they were asked."""
-        said = answer.prediction
-        return cls(
-            id=answer.id,
-            job_role_name=answer.role,
-            skill_name=answer.skill,
-            period=answer.period,
-            level=said.level,
-            probabilities=said.probabilities,
-            score=said.score,
-            confidence=said.confidence,
-            emergence=said.emergence,
-            current_need_level=said.current_level,
-            abstained=answer.abstained,
-            warnings=[WarningDocument.of(warning) for warning in said.warnings],
-            override=OverrideDocument.of_one(answer.override),
-            reasons=None if why is None else ReasonsDocument.of(why),
-        )
+        said = answer.said.once(_document_of, get_language())
+        rest = {"id": answer.id, "override": OverrideDocument.of_one(answer.override)}
+        return said.model_copy(update=rest if why is None else {**rest, "reasons": ReasonsDocument.of(why)})
+
+
+def _document_of(said: Said, language: str | None) -> PredictionDocument:
+    """What the version says, in a language: nobody has asked for it yet, and nobody decided."""
+    prediction = said.prediction
+    with translation.override(language):
+        warnings = [WarningDocument.of(warning) for warning in prediction.warnings]
+    return PredictionDocument(
+        id=None,
+        job_role_name=said.role,
+        skill_name=said.skill,
+        period=said.period,
+        level=prediction.level,
+        probabilities=prediction.probabilities,
+        score=prediction.score,
+        confidence=prediction.confidence,
+        emergence=prediction.emergence,
+        current_need_level=prediction.current_level,
+        abstained=said.abstained,
+        warnings=warnings,
+        override=None,
+        reasons=None,
+    )
 
 
 class PredictionsDocument(Document):

@@ -40,6 +40,11 @@ def answer_id(request: UUID, place: int) -> UUID:
     return UUID(int=request.int + 1 + place)
 
 
+def first_id(moment: datetime) -> UUID:
+    """The lowest identifier of an answer given at a moment or later: what bounds a stretch of the log."""
+    return UUID(int=max(0, -((_EPOCH - moment) // _MILLISECOND)) << 80)
+
+
 def moment_of(identifier: UUID) -> datetime:
     """When a request was answered, to the millisecond, as its identifier says; the end of the calendar at the latest."""
     return _EPOCH + min(identifier.int >> 80, _LAST) * _MILLISECOND

@@ -5,10 +5,12 @@ everything that waits, on its own connection, in one transaction; those who come
 all of them next. There is no thread of the log's own to start, to stop, or to die unseen, and a lone request waits for nobody.
 """
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import chain
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from django.db import Error, connection, transaction
 from pydantic_core import to_json
 
 from apps.accounts.actors import Actor
-from apps.serving.answers import Answers
+from apps.serving.answers import Answers, Said
 from apps.serving.figures import LOG_LAG
 from apps.serving.ids import moment_of
 from apps.serving.models import Prediction
@@ -58,23 +60,31 @@ def lines_of(answers: Answers, *, actor: Actor) -> list[Line]:
             map(
                 {
                     **shared,
+                    **answer.said.once(_columns_of),
                     "id": identifier(answer.id, connection),
-                    "role": answer.role,
-                    "skill": answer.skill,
-                    "period": answer.period or "",
-                    "level": answer.prediction.level,
-                    "abstained": answer.abstained,
                     "override_id": answer.override and answer.override.pk,
-                    "probabilities": _json(answer.prediction.probabilities),
-                    "current_level": answer.prediction.current_level or "",
-                    "warnings": _json([warning.code for warning in answer.prediction.warnings]),
-                    "inputs": _json(answer.inputs),
                 }.__getitem__,
                 _COLUMNS,
             )
         )
         for answer in answers.answers
     ]
+
+
+def _columns_of(said: Said) -> dict[str, Any]:
+    """The columns of a line that are the same whoever asks, and when."""
+    prediction = said.prediction
+    return {
+        "role": said.role,
+        "skill": said.skill,
+        "period": said.period or "",
+        "level": prediction.level,
+        "abstained": said.abstained,
+        "probabilities": _json(prediction.probabilities),
+        "current_level": prediction.current_level or "",
+        "warnings": _json([warning.code for warning in prediction.warnings]),
+        "inputs": _json(said.inputs),
+    }
 
 
 def _json(value: Any) -> str | None:
@@ -87,9 +97,10 @@ def insert(lines: Sequence[Line]) -> None:
     A third of what the ORM would cost: see docs/decisions/0015-prediction-log.md.
     """
     if len(lines) <= AT_ONCE:
-        _insert(lines)  # one statement is a transaction, without the round trips that begin and end one
+        with TURN:
+            _insert(lines)  # one statement is a transaction, without the round trips that begin and end one
         return
-    with transaction.atomic(durable=True):
+    with TURN, transaction.atomic(durable=True):
         for start in range(0, len(lines), AT_ONCE):
             _insert(lines[start : start + AT_ONCE])
 
@@ -97,6 +108,48 @@ def insert(lines: Sequence[Line]) -> None:
 def _insert(lines: Sequence[Line]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_INSERT + ", ".join([_PLACES] * len(lines)), list(chain.from_iterable(lines)))
+
+
+class FileTurn:
+    """Lets the processes that write the log of one SQLite file do so in turn, one thread of each.
+
+    SQLite makes whoever finds it busy sleep for 1 to 25 ms before looking again; a file lock wakes them at once, and the system
+    gives it up for a process that dies. It orders nothing else: SQLite's own lock is what keeps the file whole.
+
+    Args:
+        database: the file; None where the database is no file, and everybody may go.
+    """
+
+    def __init__(self, database: Callable[[], Path | None]) -> None:
+        self._database = database
+        self._file: int | None = None
+
+    def forget(self) -> None:
+        """Begin anew, as a forked process must: through its parent's open file both would have the turn."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> None:
+        if self._file is None:
+            path = self._database()
+            if path is None:
+                return
+            self._file = os.open(path.with_name(f"{path.name}-turn"), os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _database_file() -> Path | None:
+    """The file that this process writes to."""
+    name = connection.settings_dict["NAME"]
+    return Path(name) if connection.vendor == "sqlite" and not connection.is_in_memory_db() else None
+
+
+TURN: Final = FileTurn(_database_file)
 
 
 class _Batch:
@@ -176,3 +229,4 @@ LOG: Final = GroupCommit(insert)
 """The log of this process."""
 
 os.register_at_fork(after_in_child=LOG.forget)
+os.register_at_fork(after_in_child=TURN.forget)

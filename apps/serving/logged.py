@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from apps.audit.selectors import MOST_COUNTED, parse_moment, printable
 from apps.registry.models import Deployment
-from apps.serving.ids import moment_of
+from apps.serving.ids import MOST_ANSWERS, first_id
 from apps.serving.models import Prediction
 from future_skills import schema
 from future_skills.errors import PredictionNotFoundError, UsageError, translatable
@@ -19,6 +19,9 @@ from future_skills.prediction import Prediction as Said
 PAGE_SIZE: Final = 50
 BATCH: Final = 2000
 """Lines read at a time."""
+
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""By how much, at most, the clock of the machine that answered is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,35 @@ def parse_asked(
 
 def matching(asked: Asked) -> QuerySet[Prediction]:
     """The lines that are asked for, in no order."""
-    exact = {name: getattr(asked, name) for name in ("role", "skill", "level", "requester", "deployment")}
-    bounds = {"at__gte": asked.since, "at__lt": asked.until}
-    wanted = {name: value for name, value in (exact | bounds).items() if value}
-    found = Prediction.objects.select_related("override").order_by().filter(**wanted)
-    if asked.version:  # by its deployments, which are few and indexed
-        found = found.filter(deployment__in=Deployment.objects.filter(version__name=asked.version))
-    return found
+    exact = {name: getattr(asked, name) for name in ("role", "skill", "level", "requester")}
+    found = Prediction.objects.select_related("override").order_by()
+    found = found.filter(**{name: value for name, value in exact.items() if value})
+    if asked.deployment or asked.version:
+        found = _answered_by(found, asked)
+    return between(found, asked.since, asked.until)
+
+
+def between(lines: QuerySet[Prediction], since: datetime | None, until: datetime | None) -> QuerySet[Prediction]:
+    """The lines of answers given from a moment on, and before another; None does not bound."""
+    if since is not None:
+        lines = lines.filter(id__gte=first_id(since))
+    return lines if until is None else lines.filter(id__lt=first_id(until))
+
+
+def _answered_by(lines: QuerySet[Prediction], asked: Asked) -> QuerySet[Prediction]:
+    """The lines of a deployment, or of a version's: looked for where they can be, as no index has them together."""
+    deployments = Deployment.objects.all()
+    if asked.deployment:
+        deployments = deployments.filter(pk=asked.deployment)
+    if asked.version:
+        deployments = deployments.filter(version__name=asked.version)
+    spans = list(deployments.values_list("pk", "started_at", "ended_at"))
+    if not spans:
+        return lines.none()
+    first = min(started for _key, started, _ended in spans) - _CLOCKS_DIFFER
+    ends = [ended + _CLOCKS_DIFFER for _key, _started, ended in spans if ended is not None]
+    found = between(lines, first, max(ends) if len(ends) == len(spans) else None)
+    return found.filter(deployment__in=[key for key, _started, _ended in spans])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +145,15 @@ def page_of(
     """The newest lines that are asked for; those just before a line, or just after it. In two queries."""
     found = matching(asked)
     if after is not None:
-        moment = moment_of(after)
-        lines = list(found.filter(at__gte=moment, id__gt=after).order_by("at", "id")[: size + 1])
-        older = found.filter(at__lte=moment, id__lte=after).exists()
+        lines = list(found.filter(id__gt=after).order_by("id")[: size + 1])
+        older = found.filter(id__lte=after).exists()
         return LoggedLines(tuple(reversed(lines[:size])), newer=len(lines) > size, older=older)
     newer = False
     bounded = found
     if before is not None:
-        moment = moment_of(before)
-        bounded = found.filter(at__lte=moment, id__lt=before)
-        newer = found.filter(at__gte=moment, id__gte=before).exists()
-    lines = list(bounded.order_by("-at", "-id")[: size + 1])
+        bounded = found.filter(id__lt=before)
+        newer = found.filter(id__gte=before).exists()
+    lines = list(bounded.order_by("-id")[: size + 1])
     return LoggedLines(tuple(lines[:size]), newer=newer, older=len(lines) > size)
 
 
@@ -141,12 +164,11 @@ def count_matching(asked: Asked) -> int:
 
 def in_order(asked: Asked) -> Iterator[Prediction]:
     """The lines that are asked for, oldest first; read in batches, as they are consumed."""
-    lines = matching(asked).order_by("at", "id")
+    lines = matching(asked).order_by("id")
     batch = list(lines[:BATCH])
     while batch:
         yield from batch
-        last = batch[-1]
-        batch = list(lines.filter(at__gte=last.at, id__gt=last.id)[:BATCH])
+        batch = list(lines.filter(id__gt=batch[-1].id)[:BATCH])
 
 
 def find_line(identifier: str) -> Prediction:
@@ -167,7 +189,8 @@ def find_line(identifier: str) -> Prediction:
 
 def lines_of_request(line: Prediction) -> QuerySet[Prediction]:
     """Every answer of the request that a line is of, in the order they were asked."""
-    return Prediction.objects.filter(at=line.at, request_id=line.request_id).order_by("id")
+    last = UUID(int=line.request_id.int + MOST_ANSWERS)
+    return Prediction.objects.filter(id__gt=line.request_id, id__lte=last).order_by("id")
 
 
 def said(line: Prediction) -> Said:

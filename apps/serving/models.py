@@ -30,7 +30,7 @@ class Prediction(WrittenOnce):
     the rest (see ``apps.serving.logged.said``).
 
     Attributes:
-        id: see ``apps.serving.ids``; its order is that of ``at``.
+        id: see ``apps.serving.ids``; its order is that of ``at``, so that reads are bounded and ordered by it alone.
         request_id: the request it was an answer of; one request may ask about several pairs.
         version: name of the version that answered, which is the deployment's.
         at: when, to the millisecond.
@@ -68,12 +68,11 @@ class Prediction(WrittenOnce):
 
     class Meta:
         default_permissions = ()
-        ordering = ["-at", "-id"]
+        ordering = ["-id"]
+        # each is written with every answer: a deployment has none, it answers in a stretch of the log (``logged.matching``)
         indexes = [
-            models.Index(fields=["at"], name="prediction_by_time"),
-            models.Index(fields=["role", "skill", "at"], name="prediction_of_pair"),
-            models.Index(fields=["deployment", "at"], name="prediction_of_deployment"),
-            models.Index(fields=["requester", "at"], name="prediction_of_requester"),
+            models.Index(fields=["role", "skill", "id"], name="prediction_by_pair"),
+            models.Index(fields=["requester", "id"], name="prediction_by_requester"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(level__in=schema.LEVELS), name="prediction_level_is_known"),

@@ -142,11 +142,11 @@ def _field(name: str, typed: str, known: Any, error: str) -> Field:
 def _said(answers: Answers, no_reasons: str) -> dict[str, Any]:
     """What the page shows of an answer."""
     (answer,) = answers.answers
-    said = answer.prediction
+    said = answer.said.prediction
     why = ReasonsText.of(answers.reasons[0], language_of(get_language())) if answers.reasons else None
     return {
         "answer": answer,
-        "decided": DecidedPart.of(answer.role, answer.skill, f"prediction={answer.id}"),
+        "decided": DecidedPart.of(answer.said.role, answer.said.skill, f"prediction={answer.id}"),
         "said": said,
         "version": answers.version,
         "shares": list((said.probabilities or {}).items()),

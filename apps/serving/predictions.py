@@ -78,13 +78,8 @@ def _answers(said: Sequence[Said], request: UUID | None) -> tuple[Answer, ...]:
     overrides = OVERRIDES.now()
     return tuple(
         Answer(
+            said=one,
             id=None if request is None else answer_id(request, place),
-            role=one.role,
-            skill=one.skill,
-            period=one.period,
-            inputs=one.inputs,
-            prediction=one.prediction,
-            abstained=one.abstained,
             override=overrides.of(one.role, one.skill),
         )
         for place, one in enumerate(said)

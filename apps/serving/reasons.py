@@ -61,8 +61,8 @@ def explain(predictor: Predictor, facts: Facts, answers: Sequence[Answer]) -> tu
         ArtifactError: a file that reasons are made from cannot be trusted, or cannot be read here.
     """
     require_few(len(answers))
-    explained = predictor.explain([answer.inputs for answer in answers])
+    explained = predictor.explain([answer.said.inputs for answer in answers])
     return tuple(
-        AnswerReasons(reasons, similar_roles(facts, role=answer.role, skill=answer.skill, period=answer.period))
-        for answer, reasons in zip(answers, explained, strict=True)
+        AnswerReasons(reasons, similar_roles(facts, role=said.role, skill=said.skill, period=said.period))
+        for said, reasons in zip((answer.said for answer in answers), explained, strict=True)
     )

@@ -112,12 +112,12 @@ def purge_predictions(*, actor: Actor, most: int = PURGE_BATCH) -> Purged | None
     months = retention_months()
     old = matching(Asked(until=months_before(timezone.now(), months)))
     with turn():
-        lines = list(old.order_by("at", "id")[:most])
+        lines = list(old.order_by("id")[:most])
         if not lines:
             return None
         first, last = lines[0], lines[-1]
         digest = hashlib.sha256(b"".join(map(canonical_line, lines))).hexdigest()
-        removed, _by_model = old.filter(at__lte=last.at, id__lte=last.id).delete()
+        removed, _by_model = old.filter(id__lte=last.id).delete()
         if removed != len(lines):
             message = f"{removed} predictions were about to be removed, and {len(lines)} are proved."
             raise RuntimeError(message)

@@ -161,7 +161,7 @@ def make_installation() -> None:
     put_in_force(settings.ML_DIR, EASY)
     approved("v1")
     pair = company.filter(period=company["period"].max()).select("job_role_name", "skill_name").row(0, named=True)
-    said = {version: try_version(version, [pair])[0].answers[0].prediction.probabilities for version in RECIPES}
+    said = {version: try_version(version, [pair])[0].answers[0].said.prediction.probabilities for version in RECIPES}
     scopes = [Right.READ, Right.DEPLOY]
     _token, secret = create_token(actor=OLIVIER, username="olivier", name="a journey", scopes=scopes)
     print(json.dumps({"token": secret, "pair": pair, "said": said}))

@@ -136,9 +136,9 @@ def test_a_slice_in_which_two_versions_answered_is_looked_at_for_both(
     first = looked_at(kinds=["day"]).windows
     other = factories.deployment(registered[1], kind="rollback", reason="Essai.")
     lines = list(Prediction.objects.all())
-    for number, line in enumerate(lines):  # as if v2 had answered in the same day, and nobody had looked at that yet
+    for line in lines:  # as if v2 had answered in the same day, and nobody had looked at that yet
         line._state.adding = True
-        line.deployment, line.version, line.pk = other, "v2", uuid.UUID(int=number + 1)
+        line.deployment, line.version, line.pk = other, "v2", uuid.UUID(int=line.pk.int + 1000)
     Prediction.objects.bulk_create(lines)
     second = looked_at(kinds=["day"]).windows
     assert [(window.version.name, window.name) for window in (*first, *second)] == [

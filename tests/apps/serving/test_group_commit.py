@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
-from apps.serving.log import GroupCommit
+from apps.serving.log import FileTurn, GroupCommit
 from future_skills.errors import PredictionLogError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -127,6 +127,98 @@ def test_a_forked_process_does_not_wait_for_the_threads_of_its_parent(store: Sto
     assert sorted(store.groups) == [["the child's"], ["the parent's"]]
 
 
+# --- In turn with other processes ---------------------------------------------------------------------------------------
+HOLDER = """
+import sys
+from pathlib import Path
+from apps.serving.log import FileTurn
+with FileTurn(lambda: Path(sys.argv[1])):
+    print("mine", flush=True)
+    sys.stdin.readline()
+"""
+
+
+FORK = """
+import os
+from threading import Thread
+from apps.serving.log import TURN
+
+def write():
+    with TURN:
+        print("the child writes", flush=True)
+
+ready, go = os.pipe()
+with TURN:
+    child = os.fork()
+    if child == 0:
+        waiter = Thread(target=write)
+        waiter.start()
+        waiter.join(0.2)
+        print("the child waits" if waiter.is_alive() else "both write", flush=True)
+        os.write(go, b".")
+        waiter.join()
+        os._exit(0)
+    os.read(ready, 1)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process, whose turn it is to write to ``tmp_path / "db.sqlite3"`` until it is told to go on, or killed."""
+    code = f"import django; django.setup()\n{HOLDER}"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "db.sqlite3"],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "mine\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_process_writes_as_soon_as_another_has_written_or_died(
+    holder: "subprocess.Popen[str]", tmp_path: Path, killed: bool
+) -> None:
+    got, turn = Event(), FileTurn(lambda: tmp_path / "db.sqlite3")
+
+    def wait_for_the_turn() -> None:
+        with turn:
+            got.set()
+
+    waiter = Thread(target=wait_for_the_turn)
+    waiter.start()
+    assert not got.wait(0.2)
+    if killed:
+        holder.kill()
+    else:
+        assert holder.stdin is not None
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+    waiter.join(PATIENCE)
+    turn.forget()
+    assert got.is_set()
+
+
+def test_a_forked_process_waits_while_its_parent_writes(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", f"import django; django.setup()\n{FORK}"]
+    places = {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
+    done = subprocess.run(words, cwd=ROOT, env=os.environ | places, check=True, capture_output=True, text=True)
+    assert done.stdout == "the child waits\nthe child writes\n"
+
+
+def test_where_the_database_is_no_file_nobody_waits(tmp_path: Path) -> None:
+    turn = FileTurn(lambda: None)
+    with turn, turn:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- On a real database -------------------------------------------------------------------------------------------------
 PROCESSES, THREADS, REQUESTS = 2, 8, 25
 
@@ -143,7 +235,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.actors import Actor
-from apps.serving.answers import Answer, Answers
+from apps.serving.answers import Answer, Answers, Said
 from apps.serving.ids import answer_id, new_request_id
 from apps.serving.log import LOG, lines_of
 from future_skills.prediction import Prediction
@@ -158,13 +250,15 @@ def write(thread):
         said = Prediction("LOW", {"LOW": 0.5, "MEDIUM": 0.3, "HIGH": 0.2}, None)
         rows = [
             Answer(
+                said=Said(
+                    role=f"{process}-{thread}",
+                    skill=str(number),
+                    period=None,
+                    inputs={"x": place},
+                    prediction=said,
+                    abstained=False,
+                ),
                 id=answer_id(request, place),
-                role=f"{process}-{thread}",
-                skill=str(number),
-                period=None,
-                inputs={"x": place},
-                prediction=said,
-                abstained=False,
                 override=None,
             )
             for place in range(1 + number % 3)

@@ -5,7 +5,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from apps.serving.ids import MOST_ANSWERS, answer_id, moment_of, new_request_id
+from apps.serving.ids import MOST_ANSWERS, answer_id, first_id, moment_of, new_request_id
 from apps.serving.predictions import MOST_ROWS
 
 NOW = datetime(2026, 3, 4, 9, 5, 0, 123_456, tzinfo=UTC)
@@ -25,6 +25,19 @@ def test_later_requests_have_larger_identifiers_and_so_have_later_rows_of_one_re
     answers = [answer_id(request, place) for request in requests for place in range(3)]
     assert answers == sorted(answers)
     assert all(answer > request for request, answer in zip(requests, answers[::3], strict=True))
+
+
+@pytest.mark.parametrize("microseconds", [-1000, -500, 0, 1, 999, 1000])
+def test_the_first_identifier_of_a_moment_parts_what_was_answered_before_it(microseconds: int) -> None:
+    bound = NOW.replace(microsecond=0)
+    request = new_request_id(bound + timedelta(microseconds=microseconds))
+    assert (answer_id(request, 0) >= first_id(bound)) == (microseconds >= 0) == (moment_of(request) >= bound)
+    within = bound + timedelta(microseconds=1)  # moments of answers are whole milliseconds
+    assert (answer_id(request, 0) >= first_id(within)) == (microseconds >= 1000) == (moment_of(request) >= within)
+
+
+def test_before_1970_no_identifier_is_bounded() -> None:
+    assert first_id(datetime(1900, 1, 1, tzinfo=UTC)) == UUID(int=0)
 
 
 def test_no_two_requests_of_one_instant_have_the_same_answers() -> None:

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.registry.models import Deployment
 from apps.serving.ids import answer_id, moment_of, new_request_id
-from apps.serving.logged import PAGE_SIZE
+from apps.serving.logged import PAGE_SIZE, Asked, matching
 from apps.serving.models import Prediction
 from apps.serving.overrides.selectors import OVERRIDES
 from tests.apps.registry import factories
@@ -36,7 +36,7 @@ def client(login: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def deployment() -> Deployment:
-    return factories.deployment(factories.version("v1"), kind="rollback", reason="Essai.")
+    return factories.deployment(factories.version("v1"), days=0, kind="rollback", reason="Essai.")
 
 
 @pytest.fixture
@@ -129,6 +129,25 @@ def test_the_address_holds_the_filters(
 ) -> None:
     lines = write(5)
     assert shown(client, f"/predictions/?{query}") == [str(lines[place].id) for place in kept]
+
+
+def test_a_deployment_is_looked_for_while_it_was_live_and_clocks_may_differ(
+    write: Callable[..., list[Prediction]], deployment: Deployment
+) -> None:
+    factories.deployment(factories.version("v2"), days=1, kind="rollback", reason="Essai.")  # ends the first one
+    lines = write(3)
+    for line, at in zip(
+        lines, (-timedelta(minutes=50), timedelta(hours=12), timedelta(days=1, minutes=50)), strict=True
+    ):
+        Prediction.objects.filter(pk=line.pk).delete()
+        request = new_request_id(START + at)
+        line._state.adding = True
+        line.pk, line.request_id, line.at = answer_id(request, 0), request, moment_of(request)
+    Prediction.objects.bulk_create(lines)
+    for asked in (Asked(deployment=deployment.pk), Asked(version="v1"), Asked(version="v1", deployment=deployment.pk)):
+        assert list(matching(asked).order_by("id")) == lines
+    assert not matching(Asked(version="v2", deployment=deployment.pk)).exists()
+    assert not matching(Asked(version="v2")).exists()
 
 
 def test_filters_stay_in_the_form_and_in_every_link(client: Client, write: Callable[..., list[Prediction]]) -> None:

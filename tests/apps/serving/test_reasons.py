@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from apps.serving.answers import Answer
+from apps.serving.answers import Answer, Said
 from apps.serving.facts import Facts, Row
 from apps.serving.reason_documents import ReasonsDocument
 from apps.serving.reasons import MOST_EXPLAINED, AnswerReasons, explain
@@ -36,13 +36,8 @@ def answers(predictor: Predictor, known: Facts, rows: Sequence[Row]) -> list[Ans
     completed = known.complete(rows, columns=predictor.columns)
     return [
         Answer(
+            said=Said(role=role, skill=skill, period=period, inputs=inputs, prediction=prediction, abstained=False),
             id=None,
-            role=role,
-            skill=skill,
-            period=period,
-            inputs=inputs,
-            prediction=prediction,
-            abstained=False,
             override=None,
         )
         for (role, skill), period, inputs, prediction in zip(
@@ -62,7 +57,7 @@ def pairs_of(frame: pl.DataFrame) -> list[Row]:
 def test_every_answer_has_reasons_that_add_up_to_it(predictor: Predictor, known: Facts, latest: pl.DataFrame) -> None:
     asked = answers(predictor, known, pairs_of(latest.head(12)))
     for answer, why in zip(asked, explain(predictor, known, asked), strict=True):
-        said = answer.prediction
+        said = answer.said.prediction
         assert why.reasons.level == said.level
         assert dict(why.reasons.probabilities) == pytest.approx(dict(said.probabilities or {}), abs=1e-12)
         for level in schema.LEVELS:

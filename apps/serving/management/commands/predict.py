@@ -90,10 +90,10 @@ def _parsed(words: str) -> tuple[str, Any]:
 
 def _lines(answer: Answer) -> Iterator[str]:
     """The answer for people."""
-    language, said = language_of(get_language()), answer.prediction
-    yield f"{answer.role} × {answer.skill}"
-    if answer.period is not None:
-        yield _("Facts of {period}.").format(period=period(answer.period, language))
+    language, pair, said = language_of(get_language()), answer.said, answer.said.prediction
+    yield f"{pair.role} × {pair.skill}"
+    if pair.period is not None:
+        yield _("Facts of {period}.").format(period=period(pair.period, language))
     yield _("Need expected: {level}").format(level=LEVEL_NAMES[said.level])
     if answer.override is not None:
         yield _("  ! HR decided: {level}, until {day} ({name}). {reason}").format(
@@ -110,7 +110,7 @@ def _lines(answer: Answer) -> Iterator[str]:
             confidence=percent(said.confidence, language),
             emergence=percent(said.emergence, language),
         )
-    if answer.abstained:
+    if pair.abstained:
         yield _("  ! No answer to rely upon: there is too little to stand on.")
     for warning in said.warnings:
         yield f"  ! {warning.explain(_)}"

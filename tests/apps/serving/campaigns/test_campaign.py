@@ -80,13 +80,13 @@ def test_a_campaign_says_of_a_pair_what_production_says_of_it(history_live: Depl
     asked = result.sample(30, seed=1).select("job_role_name", "skill_name").to_dicts()
     answers = predictions.predict(asked, actor=OLIVIER)
     for answer in answers.answers:
-        (row,) = result.filter(job_role_name=answer.role, skill_name=answer.skill).to_dicts()
-        said = answer.prediction
+        (row,) = result.filter(job_role_name=answer.said.role, skill_name=answer.said.skill).to_dicts()
+        said = answer.said.prediction
         assert (row["level"], row["score"], row["emergence"]) == (said.level, said.score, said.emergence)
-        assert (row["current_need_level"], row["abstained"]) == (said.current_level, answer.abstained)
+        assert (row["current_need_level"], row["abstained"]) == (said.current_level, answer.said.abstained)
         assert (row["low"], row["medium"], row["high"]) == tuple((said.probabilities or {}).values())
         assert row["warnings"] == ",".join(dict.fromkeys(warning.code for warning in said.warnings))
-        assert {name: row[name] for name in answer.inputs} == answer.inputs
+        assert {name: row[name] for name in answer.said.inputs} == answer.said.inputs
 
 
 def test_an_earlier_period_is_scored_as_it_was_known_then(
