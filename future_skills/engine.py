@@ -28,6 +28,7 @@ from sklearn.utils.extmath import softmax
 
 from future_skills.encoding import Encoder, NotCompilableError, RowEncoder, Values, encoder_of_columns
 from future_skills.engine_choice import EngineChoice, Reason
+from future_skills.forest import PackedForest
 from future_skills.merged import MergedForest
 from future_skills.metrics import Ranks, Scores, class_ranks, level_scores, model_scores
 from future_skills.pipeline import BlendByLevel, NeedLevelModel
@@ -48,6 +49,9 @@ Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
 
+_Walk = type[PackedForest] | type[MergedForest]
+
+
 # --- Compiled estimators ------------------------------------------------------------------------------------------------
 class _Estimator(Protocol):
     """An estimator of a matrix: probabilities, rows x classes, soonest for few rows or for many."""
@@ -59,17 +63,17 @@ class _Estimator(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Forest:
-    """A random forest, or extra trees."""
+    """A random forest, or extra trees; its few rows are walked as they are read."""
 
-    merged: MergedForest
+    walked: PackedForest | MergedForest
     trees: tuple[Any, ...]
 
     @classmethod
-    def of(cls, forest: RandomForestClassifier | ExtraTreesClassifier) -> "_Forest":
-        return cls(MergedForest.of(forest), tuple(one.tree_ for one in forest.estimators_))
+    def of(cls, forest: RandomForestClassifier | ExtraTreesClassifier, walk: _Walk = PackedForest) -> "_Forest":
+        return cls(walk.of(forest), tuple(one.tree_ for one in forest.estimators_))
 
     def few(self, matrix: Any) -> Doubles:
-        return self.merged.probabilities(matrix)
+        return self.walked.probabilities(matrix)
 
     def many(self, matrix: Any) -> Doubles:
         # rows that go the same way one after the other: nodes stay in the cache, branches are guessed right
@@ -287,14 +291,15 @@ def _parts(model: Any) -> tuple[tuple[str, ...], Encoder, Callable[[pl.DataFrame
         return tuple(model.feature_names_in_), RowEncoder.of(fitted), fitted.transform, _estimator(model.estimator_)
     if isinstance(model, Pipeline) and len(model) == 2 and isinstance(model[0], ColumnTransformer):
         columns = tuple(model[0].feature_names_in_)
-        return columns, encoder_of_columns(model[0]), _single(model[0]), _estimator(model[1])
+        # one-hot names make sparse rows, and trees of hundreds of levels: neither is for all trees at once
+        return columns, encoder_of_columns(model[0]), _single(model[0]), _estimator(model[1], MergedForest)
     raise NotCompilableError(type(model).__name__)
 
 
-def _estimator(estimator: Any) -> _Estimator:
+def _estimator(estimator: Any, walk: _Walk = PackedForest) -> _Estimator:
     """The compiled form of an estimator of a matrix."""
     if isinstance(estimator, RandomForestClassifier | ExtraTreesClassifier):
-        return _Forest.of(estimator)
+        return _Forest.of(estimator, walk)
     if isinstance(estimator, BlendByLevel):
         return _Blend.of(estimator)
     if isinstance(estimator, HistGradientBoostingClassifier):

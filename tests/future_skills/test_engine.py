@@ -16,6 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import ExtraTreeClassifier
 
 from future_skills import engine as engines
 from future_skills import schema
@@ -23,6 +24,7 @@ from future_skills.dataset import build_dataset
 from future_skills.encoding import RowEncoder
 from future_skills.engine import Engine, measure_engine
 from future_skills.engine_choice import EngineChoice
+from future_skills.forest import PackedForest
 from future_skills.merged import MergedForest
 from future_skills.pipeline import ALGORITHMS, CALIBRATIONS, FeatureSet, build_model, calibrated, default_features
 
@@ -187,18 +189,34 @@ def test_many_rows_are_answered_block_by_block(
 @pytest.mark.parametrize("classes", [1, 2, 3])
 @pytest.mark.parametrize("missing", [0.0, 0.1])
 @pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesClassifier])
-def test_a_merged_forest_answers_to_the_last_bit_as_the_forest(kind: type, classes: int, missing: float) -> None:
+@pytest.mark.parametrize("walk", [MergedForest, PackedForest])
+def test_a_forest_is_walked_to_the_last_bit_of_its_answers(
+    walk: type[MergedForest] | type[PackedForest], kind: type, classes: int, missing: float
+) -> None:
     draw = np.random.default_rng(classes)
     X, asked = (draw.random((400, 6)).round(1).astype(np.float32) for _ in range(2))
     X[draw.random(X.shape) < missing] = np.nan
     asked[draw.random(X.shape) < 0.1] = np.nan  # even where training had none
     y = draw.integers(classes, size=len(X))
     forest = kind(9, random_state=0).fit(X, y)
-    merged = MergedForest.of(forest)
+    walked = walk.of(forest)
     expected = forest.predict_proba(asked)
-    assert (merged.probabilities(asked) == expected).all()
-    assert (np.concatenate([merged.probabilities(asked[[place]]) for place in range(50)]) == expected[:50]).all()
-    assert merged.probabilities(asked[:0]).shape == (0, classes)
+    assert (walked.probabilities(asked) == expected).all()
+    assert (np.concatenate([walked.probabilities(asked[[place]]) for place in range(50)]) == expected[:50]).all()
+    assert walked.probabilities(asked[:0]).shape == (0, classes)
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_trees_of_any_depth_lead_a_row_to_its_leaf(depth: int) -> None:
+    draw = np.random.default_rng(depth)
+    X, asked = (draw.random((600, 3)).astype(np.float32) for _ in range(2))
+    forest = ExtraTreesClassifier(5, max_depth=depth, random_state=0).fit(X, draw.integers(3, size=len(X)))
+    forest.estimators_[3] = ExtraTreeClassifier(max_depth=1, random_state=0).fit(X, draw.integers(3, size=len(X)))
+    packed = PackedForest.of(forest)
+    nodes = packed.leaves(asked).reshape(5, len(asked))
+    assert packed.is_leaf[nodes].all()
+    for tree, of_tree in zip(forest.estimators_, nodes, strict=True):
+        assert (packed.values[of_tree] == tree.tree_.predict(asked)).all()
 
 
 @pytest.mark.parametrize("classes", [2, 3])
