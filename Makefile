@@ -11,6 +11,8 @@ SERVE ?= 1
 HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 2
+# Requests that a worker answers at a time. 1 is a quarter faster for predictions alone, but a slow page then stops its worker.
+THREADS ?= 2
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/test
 
 .PHONY: help setup demo demo-onet demo-company promotion monitoring faults test test-sqlite test-postgres check bench serve worker messages lock
@@ -114,7 +116,7 @@ demo-pages:
 serve: setup
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@echo "http://$(HOST):$(PORT)/ (Ctrl-C stops)"
-	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads 2 --respawn-failed-workers --no-access-log \
+	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads $(THREADS) --respawn-failed-workers --no-access-log \
 	  config.wsgi:application
 
 worker: setup

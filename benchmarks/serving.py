@@ -5,10 +5,10 @@ MLflow is started as it starts by itself, with one worker, and with two.
     python benchmarks/serving.py [--seconds 10] [--database URL] [--mlflow-python PATH]
 
 A company of its own (the simulated one of ``load_demo_company``), a version of it with history features in production, and a
-server as ``make serve`` starts it, in a folder that is removed; with ``--database``, on an empty PostgreSQL database. Another
-process asks, on 1 and on 16 connections that are kept open, each request about another pair, and checks every answer. At the
-end the log must hold as many lines as there were answers. The last column is what a request takes of the server's processors:
-it says most where the machine does other things too.
+server as ``make serve`` starts it, with two threads a worker and with one, in a folder that is removed; with ``--database``, on
+an empty PostgreSQL database. Another process asks, on 1 and on 16 connections that are kept open, each request about another
+pair, and checks every answer. At the end the log must hold as many lines as there were answers. The column “processor” is what a
+request takes of the server's processors: it says most where the machine does other things too.
 
 ``--mlflow-python`` names the Python of an environment that has MLflow and what this product needs; without it, ours alone is
 measured. MLflow is told everything that the model reads; ours takes it from the facts.
@@ -39,6 +39,8 @@ from registry import free_port
 SIDE = ROOT / "benchmarks" / "mlflow" / "serve_side.py"
 CONNECTIONS = (1, 16)
 WORKERS = 2
+THREADS = (2, 1)
+"""Of a worker: what ``make serve`` starts, and what answers predictions soonest."""
 ASKED = 500
 """Pairs that are asked about in turn."""
 
@@ -232,10 +234,17 @@ def request_bytes(asked: Mapping[str, Any], body: Any) -> bytes:
 
 
 # --- The run ----------------------------------------------------------------------------------------------------------------
-def run_ours(folder: Path, seconds: float) -> dict[int, dict[str, float]]:
+def run_ours(folder: Path, seconds: float, threads: int) -> dict[int, dict[str, float]]:
     port, asked = free_port(), folder / "ours.json"
     granian = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--port", str(port)]
-    options = ["--workers", str(WORKERS), "--blocking-threads", "2", "--no-access-log", "config.wsgi:application"]
+    options = [
+        "--workers",
+        str(WORKERS),
+        "--blocking-threads",
+        str(threads),
+        "--no-access-log",
+        "config.wsgi:application",
+    ]
     with served([*granian, *options], port, asked, folder / "ours.log") as leader:
         before = lines_logged()
         figures = figures_of(leader, port, asked, seconds)
@@ -265,15 +274,19 @@ def run_mlflow(python: str, folder: Path, seconds: float, workers: int) -> dict[
         return figures_of(leader, port, asked, seconds)
 
 
-def print_table(ours: dict[int, dict[str, float]], theirs: Mapping[int, dict[int, dict[str, float]]]) -> None:
+def print_table(
+    ours: Mapping[int, dict[int, dict[str, float]]], theirs: Mapping[int, dict[int, dict[str, float]]]
+) -> None:
+    """Ours by threads of a worker, theirs by workers; how many times faster each of ours is."""
     print("\n| | workers | connections | req/s | p50 | p99 | processor | ours, times |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    rows = [("Future Skills ML, each answer logged", WORKERS, ours)]
+    rows = [(f"Future Skills ML, each answer logged, THREADS={count}", WORKERS, one) for count, one in ours.items()]
     rows += [("mlflow models serve", workers, figures) for workers, figures in theirs.items()]
     for name, workers, figures in rows:
         for connections, one in figures.items():
             times = " | ".join(f"{one[name]:.1f} ms" for name in ("p50", "p99", "processor"))
-            ratio = "" if figures is ours else f"{ours[connections]['rate'] / one['rate']:.1f}"
+            ratios = [f"{mine[connections]['rate'] / one['rate']:.1f}" for mine in ours.values()]
+            ratio = "" if figures in ours.values() else " and ".join(ratios)
             print(f"| {name} | {workers} | {connections} | {one['rate']:.0f} | {times} | {ratio} |")
 
 
@@ -310,7 +323,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
     )
     prepare(folder, options.trees)
     print(f"{WORKERS} workers, {options.trees} trees, {'PostgreSQL' if options.database else 'SQLite'}.")
-    ours = run_ours(folder, options.seconds)
+    ours = {threads: run_ours(folder, options.seconds, threads) for threads in THREADS}
     served_by = (
         (1, WORKERS) if options.mlflow_python else ()
     )  # one worker is what it starts where nobody says otherwise

@@ -13,8 +13,8 @@ from future_skills import schema
 from future_skills.abstention import Abstention
 from future_skills.prediction import Predictor
 
-MOST_KEPT: Final = 10_000
-"""Pairs kept by a process, 2 to 3 KB each with history features; with one more, it begins anew."""
+MOST_KEPT: Final = 5_000
+"""Pairs kept by a process, 8 KB each with history features; with one more, it begins anew."""
 
 
 class Sayings:
