@@ -116,8 +116,8 @@ demo-pages:
 serve: setup
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@echo "http://$(HOST):$(PORT)/ (Ctrl-C stops)"
-	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads $(THREADS) --respawn-failed-workers --no-access-log \
-	  config.wsgi:application
+	@$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) --blocking-threads $(THREADS) \
+	  --respawn-failed-workers --workers-kill-timeout 30 --no-access-log config.wsgi:application
 
 worker: setup
 	@$(BIN)/python manage.py migrate --verbosity 0

@@ -50,7 +50,7 @@ def served(bench: Bench) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
-    words += ["--blocking-threads", "8", "--no-access-log"]
+    words += ["--blocking-threads", "8", "--workers-kill-timeout", "30", "--no-access-log"]
     with (bench.folder / "server.log").open("w") as log:
         server = subprocess.Popen(
             [Path(sys.executable).parent / "granian", *words, "config.wsgi:application"],
