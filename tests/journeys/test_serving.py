@@ -78,10 +78,7 @@ def serving(bench: Bench, **settings: str) -> Iterator[Server]:
         port = free.getsockname()[1]
     log = bench.folder / "server.log"
     words = ["--interface", "wsgi", "--port", str(port), "--workers", "2", "--blocking-threads", "4"]
-    words += [
-        "--workers-kill-timeout",
-        "30",
-    ]  # as ``make serve``: a worker told to stop while it starts would not hear it
+    words += ["--workers-kill-timeout", "30"]  # a worker that is told to stop while it starts does not hear it
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "granian", *words, "--no-access-log", "config.wsgi:application"],
