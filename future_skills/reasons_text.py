@@ -125,6 +125,12 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "in_need": "déjà en besoin",
         "similar": "Parmi les {count} métiers les plus proches qui listent la compétence, {in_need} en ont besoin "
         "aujourd’hui.",
+        "one_of_similar": "Parmi les {count} métiers les plus proches qui listent la compétence, un seul en a besoin "
+        "aujourd’hui.",
+        "none_of_similar": "Parmi les {count} métiers les plus proches qui listent la compétence, aucun n’en a besoin "
+        "aujourd’hui.",
+        "one_similar_needs": "Un seul métier proche liste la compétence, et il en a besoin aujourd’hui.",
+        "one_similar": "Un seul métier proche liste la compétence, et il n’en a pas besoin aujourd’hui.",
         "no_similar": "Aucun métier proche ne liste la compétence.",
         "and": " et ",
     },
@@ -152,6 +158,10 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
         "a_year": "{change} a year",
         "in_need": "in need already",
         "similar": "Of the {count} most similar job roles that list the skill, {in_need} need it today.",
+        "one_of_similar": "Of the {count} most similar job roles that list the skill, only one needs it today.",
+        "none_of_similar": "Of the {count} most similar job roles that list the skill, none needs it today.",
+        "one_similar_needs": "Only one similar job role lists the skill, and needs it today.",
+        "one_similar": "Only one similar job role lists the skill, and does not need it today.",
         "no_similar": "No similar job role lists the skill.",
         "and": " and ",
     },
@@ -254,7 +264,10 @@ def similar_text(count: int, in_need: int, language: Language) -> str:
     words = _WORDS[language]
     if not count:
         return words["no_similar"]
-    return words["similar"].format(count=integer(count, language), in_need=integer(in_need, language))
+    if count == 1:
+        return words["one_similar_needs" if in_need else "one_similar"]
+    said = {0: "none_of_similar", 1: "one_of_similar"}.get(in_need, "similar")
+    return words[said].format(count=integer(count, language), in_need=integer(in_need, language))
 
 
 def value_text(name: str, value: Value, language: Language) -> str:

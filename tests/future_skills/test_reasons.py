@@ -421,4 +421,8 @@ def test_similar_roles_are_counted_in_words() -> None:
     assert similar_text(10, 7, "fr") == (
         "Parmi les 10 métiers les plus proches qui listent la compétence, 7 en ont besoin aujourd’hui."
     )
+    assert similar_text(10, 1, "fr").endswith("qui listent la compétence, un seul en a besoin aujourd’hui.")
+    assert similar_text(10, 0, "en").endswith("that list the skill, none needs it today.")
+    assert similar_text(1, 1, "en") == "Only one similar job role lists the skill, and needs it today."
+    assert similar_text(1, 0, "fr") == "Un seul métier proche liste la compétence, et il n’en a pas besoin aujourd’hui."
     assert similar_text(0, 0, "en") == "No similar job role lists the skill."
