@@ -81,9 +81,7 @@ def _slices(kind: Window.Kind, now: datetime) -> Iterator[Pending]:
     """Slices of the log that are over, from the last one that was looked at on: several versions may have answered in it."""
     last = Window.objects.filter(kind=kind).aggregate(last=Max("start"))["last"]
     lines = between(Prediction.objects.order_by(), last, _start_of(kind, now))
-    looked_at: set[tuple[int, datetime]] = set()
-    if last is not None:
-        looked_at = set(Window.objects.filter(kind=kind, start=last).values_list("version", "start"))
+    looked_at = set(Window.objects.filter(kind=kind, start=last).values_list("version", "start")) if last else set()
     found = (
         lines.annotate(slice=_TRUNCATED[kind]("at"))
         .values("slice", "deployment__version")

@@ -79,7 +79,7 @@ def list_predictions(
     before: Before = None,
     limit: Limit = logged.PAGE_SIZE,
 ) -> LoggedPage:
-    """Newest first; pages are read in two queries, whatever the length of the log."""
+    """Newest first; pages are read in two or three queries, whatever the length of the log."""
     asked = logged.parse_asked(
         role=role,
         skill=skill,

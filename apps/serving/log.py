@@ -117,7 +117,7 @@ class FileTurn:
     gives it up for a process that dies. It orders nothing else: SQLite's own lock is what keeps the file whole.
 
     Args:
-        database: the file; None where the database is no file, and everybody may go.
+        database: gives the file; None where the database is no file, and everybody may go.
     """
 
     def __init__(self, database: Callable[[], Path | None]) -> None:
@@ -135,7 +135,8 @@ class FileTurn:
             path = self._database()
             if path is None:
                 return
-            self._file = os.open(path.with_name(f"{path.name}-turn"), os.O_RDWR | os.O_CREAT, 0o600)
+            # to read is enough for a lock: whoever may read the database, under whatever account, may wait for their turn
+            self._file = os.open(path.with_name(f"{path.name}-turn"), os.O_RDONLY | os.O_CREAT, 0o644)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_error: object) -> None:

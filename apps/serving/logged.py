@@ -142,7 +142,10 @@ class LoggedLines:
 def page_of(
     asked: Asked, *, before: UUID | None = None, after: UUID | None = None, size: int = PAGE_SIZE
 ) -> LoggedLines:
-    """The newest lines that are asked for; those just before a line, or just after it. In two queries."""
+    """The newest lines that are asked for; those just before a line, or just after it.
+
+    In two queries, and one more where a deployment or a version is asked for.
+    """
     found = matching(asked)
     if after is not None:
         lines = list(found.filter(id__gt=after).order_by("id")[: size + 1])
