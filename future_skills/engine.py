@@ -1,9 +1,10 @@
 """How a model is run: each number of rows in the way that answers it soonest, and always with the same answer.
 
 scikit-learn takes 10 to 40 ms for one row, most of it spent between its trees. A compiled model (``compile_model``) reads a
-few rows without a frame and walks all trees at once (``forest``, ``merged``); many rows go through scikit-learn's own trees,
-block by block, on all cores, without what scikit-learn does around each tree. Both add the same numbers in the same order. A compiled
-model is used only where it was found to say what scikit-learn says of every row it was tried on (docs/decisions/0014).
+few rows without a frame and walks all trees at once (``forest``, ``merged``); many rows go through scikit-learn's own
+trees, block by block, on all cores, without what scikit-learn does around each tree. Both add the same numbers in the same
+order. A compiled model is used only where it was found to say what scikit-learn says of every row it was tried on
+(docs/decisions/0014).
 """
 
 import math
